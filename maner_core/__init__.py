@@ -1,0 +1,1 @@
+"""The MANER tagger on plain data: it knows nothing of projects, annotators or screens."""
