@@ -1,0 +1,341 @@
+"""The records a Store takes and gives: frozen dataclasses and the words their fields may hold.
+
+Times are timezone-aware and in UTC. Ids are integers, but for annotation ids, which the client makes (uuid strings).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from maner_core.spans import Span
+
+
+class Split(StrEnum):
+    """What a sentence is for: to be annotated and trained on, or only to evaluate."""
+
+    POOL = "pool"
+    RESERVE = "reserve"
+
+
+class Status(StrEnum):
+    """What a person decided about a sentence; a sentence without an annotation is unlabelled."""
+
+    LABELLED = "labelled"
+    SKIPPED = "skipped"
+    FLAGGED = "flagged"
+
+
+class Origin(StrEnum):
+    """Where an annotated sentence came from in sampling."""
+
+    RANDOM = "random"
+    ACTIVE = "active"
+    EVALUATION = "evaluation"
+    IMPORT = "import"
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class SuggestWhen(StrEnum):
+    """When annotators see suggestions: always, once the model has earned it, never."""
+
+    ALWAYS = "always"
+    EARNED = "earned"
+    NEVER = "never"
+
+
+# Projects and people.
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """An entity type of a project; `key` is the single character an annotator presses, or empty."""
+
+    name: str
+    color: str
+    key: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSettings:
+    """Everything a project lead can set."""
+
+    name: str
+    language: str = ""
+    direction: str = "auto"  # auto, ltr or rtl
+    guidelines: str = ""
+    labels: tuple[Label, ...] = ()
+    retrain_every: int = 25  # new labels between two trainings, N >= 1
+    retrain_after_seconds: int = 300  # train with fewer new labels after this time
+    strategy: str = "mnlp"
+    system: str = "maner"
+    backbone: str = "bundled"
+    preset: str = "default"
+    seed: int = 12345
+    suggest_when: SuggestWhen = SuggestWhen.ALWAYS
+    suggestion_threshold: float = 0.5  # spans below this confidence are left out, 0..1
+    reserve_fraction: float = 0.1  # of imported sentences kept for evaluation, 0 <= fraction < 1
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project: its settings, the salt of its split hash and the run whose suggestions are shown."""
+
+    id: int
+    settings: ProjectSettings
+    split_salt: str
+    serving_run: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Annotator:
+    """A person who annotates."""
+
+    id: int
+    name: str
+
+
+# Sentences.
+
+
+@dataclass(frozen=True, slots=True)
+class NewSentence:
+    """A sentence to be added; tokens are kept exactly as given."""
+
+    tokens: tuple[str, ...]
+    text: str | None = None  # the source text, where there is one
+    spaces: tuple[bool, ...] | None = None  # whether a space follows each token
+    document: str | None = None
+    source: str = ""
+    split: Split = Split.POOL
+    gold: tuple[Span, ...] | None = None  # becomes an annotation by the importing annotator; () means no entity
+    group: str = ""  # hash shared by near-duplicates, empty for none
+    meta: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportCounts:
+    """What add_sentences did; duplicates are among the added, refused holds one line for each sentence left out."""
+
+    added: int
+    gold: int
+    evaluation: int
+    exact_duplicates: int
+    near_duplicates: int
+    refused: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A stored sentence; one with `duplicate_of` is kept and exported but never queued, handed out or scored."""
+
+    id: int
+    project_id: int
+    tokens: tuple[str, ...]
+    text: str | None
+    spaces: tuple[bool, ...] | None
+    document: str | None
+    source: str
+    split: Split
+    content_hash: str
+    duplicate_of: int | None
+    meta: Mapping[str, str]
+
+
+# Annotations.
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationDraft:
+    """What an annotator submits; `id` is made by the client and makes saving idempotent."""
+
+    id: str
+    sentence_id: int
+    status: Status
+    spans: tuple[Span, ...]
+    comment: str
+    milliseconds: int
+    client_time: datetime
+    suggestion_run: int | None  # the run whose suggestion was on the screen
+    supersedes: str | None  # the annotation this one replaces (undo)
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """A saved annotation; `seq` grows with every annotation saved, the newest one of a sentence is its gold."""
+
+    id: str
+    seq: int
+    sentence_id: int
+    annotator_id: int
+    status: Status
+    spans: tuple[Span, ...]
+    comment: str
+    origin: Origin
+    suggestion_run: int | None
+    milliseconds: int
+    client_time: datetime
+    created_at: datetime
+    supersedes: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A draft that was not saved, and why, in a sentence for its author."""
+
+    id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSentence:
+    """A sentence with its gold annotation."""
+
+    sentence: Sentence
+    annotation: Annotation
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Counts of sentences. `labelled`, `no_entity`, `skipped` and `flagged` count the pool by its gold annotations."""
+
+    sentences: int
+    pool: int
+    reserve: int
+    unlabelled_pool: int  # neither annotated nor a duplicate
+    labelled: int
+    no_entity: int  # of the labelled
+    skipped: int
+    flagged: int
+    evaluation_labelled: int  # of the reserve
+    duplicates: int
+    by_label: dict[str, int]  # spans in the labelled sentences of the pool
+    annotators: dict[str, int]  # name -> sentences annotated in the tool (imported ones are not work)
+
+
+# Suggestions, queue and hand-out.
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestedSpan:
+    """A span the model suggests."""
+
+    start: int
+    end: int
+    label: str
+    confidence: float  # 0..1
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """What one run suggests for one sentence of the pool."""
+
+    run_id: int
+    sentence_id: int
+    spans: tuple[SuggestedSpan, ...]
+    word_confidence: tuple[float, ...]  # one per token, 0..1
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    """A sentence chosen to be annotated, and how it was chosen; the lowest rank is handed out first."""
+
+    sentence_id: int
+    origin: Origin
+    rank: int
+    strategy: str
+    score: float | None
+    propensity: float | None
+    run_id: int | None
+    round: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HandOut:
+    """A sentence leased to one tab; suggestion comes from the serving run and is None for the reserve."""
+
+    sentence: Sentence
+    origin: Origin
+    run_id: int | None
+    reason: str
+    suggestion: Suggestion | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRow:
+    """Everything known of a sentence: its gold annotation, who made it, how it was chosen, what the model said."""
+
+    sentence: Sentence
+    annotation: Annotation | None
+    annotator: str | None
+    queue: QueueItem | None
+    suggestion: Suggestion | None
+
+
+# Runs, the worker and the audit trail.
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training and what came of it."""
+
+    id: int
+    project_id: int
+    round: int
+    state: RunState
+    phase: str
+    progress: float  # of the phase, 0..1
+    seconds_left: float | None
+    message: str
+    attempt: int
+    config: dict[str, Any]
+    seed: int
+    watermark: int  # the newest annotation seq the run has seen
+    n_train: int
+    metrics: dict[str, Any]
+    checkpoint: str | None
+    failure: str | None
+    served: bool
+    started_at: datetime
+    heartbeat_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunPrediction:
+    """What one run predicts for one sentence of the reserve."""
+
+    sentence_id: int
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """A worker process and when it was last heard of."""
+
+    holder: str
+    state: str
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """Something that happened, kept for the record."""
+
+    id: int
+    project_id: int | None
+    annotator_id: int | None
+    at: datetime
+    kind: str
+    details: dict[str, Any]
