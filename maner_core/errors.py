@@ -13,6 +13,7 @@ ManerError
  │   ├─ NotAllowed          this person may not do that
  │   └─ DatabaseTooNew      the database was written by a newer release
  └─ RunFailed               a training or scoring run ended without a result
+     ├─ RunStopped          the worker was asked to stop meanwhile
      └─ LeaseLost           somebody else works on this project now
 
 Pages and commands catch ManerError and show its one sentence; anything else is a bug and should crash loudly.
@@ -86,6 +87,10 @@ class DatabaseTooNew(Refused):
 
 class RunFailed(ManerError):
     """Training, scoring or suggesting ended without a result; the message says why."""
+
+
+class RunStopped(RunFailed):
+    """The worker was asked to stop while a run was going; the next worker starts that run again."""
 
 
 class LeaseLost(RunFailed):
