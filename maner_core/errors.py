@@ -12,6 +12,7 @@ ManerError
  ├─ Refused                 the store keeps one of its promises by saying no
  │   ├─ NotAllowed          this person may not do that
  │   └─ DatabaseTooNew      the database was written by a newer release
+ ├─ DatabaseUnavailable     the database does not answer now; nothing was changed, the same call may work later
  └─ RunFailed               a training or scoring run ended without a result
      ├─ RunStopped          the worker was asked to stop meanwhile
      └─ LeaseLost           somebody else works on this project now
@@ -80,6 +81,13 @@ class NotAllowed(Refused):
 
 class DatabaseTooNew(Refused):
     """The database was written by a newer release than this code."""
+
+
+# The database does not answer.
+
+
+class DatabaseUnavailable(ManerError):
+    """The database cannot be reached, is locked or full; the call changed nothing and may be repeated."""
 
 
 # A run ended without a result.
