@@ -73,7 +73,9 @@ def tags_to_spans(tags: Sequence[str]) -> list[Span]:
         elif prefix == "I" and spans and spans[-1].end == position and spans[-1].label == label:
             spans[-1] = Span(spans[-1].start, position + 1, label)
         else:
-            raise InvalidSpans(f"tag {tag!r} at token {position} is illegal in IOB2; it must continue a span of its label")
+            raise InvalidSpans(
+                f"tag {tag!r} at token {position} is illegal in IOB2; it must continue a span of its label"
+            )
     return spans
 
 

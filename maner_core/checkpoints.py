@@ -1,0 +1,109 @@
+"""Checkpoints: one folder with weights (safetensors), tokenizer, labels, TrainConfig and report; whole or not there at all.
+
+The weights carry the names of a `...ForTokenClassification` model, and config.json its labels, so that a checkpoint whose tags
+are read from the first sub-word also opens in `transformers` as it is.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from transformers import AutoModel, AutoTokenizer
+
+from maner_core.backbones import load_backbone, quiet_transformers, without_pooler
+from maner_core.config import TrainConfig
+from maner_core.errors import InvalidInput, NoCheckpoint
+from maner_core.inference import Tagger
+from maner_core.model import TokenTagger, TrimmedEmbedding
+from maner_core.spans import iob2_tags
+
+if TYPE_CHECKING:
+    from maner_core.training import TrainReport
+
+FORMAT = 1
+_SETTINGS = "maner.json"
+_WEIGHTS = "model.safetensors"
+_HEAD = "classifier"
+
+
+def save_checkpoint(
+    folder: Path, tagger: Tagger, config: TrainConfig, report: "TrainReport", cache: Path | None = None
+) -> None:
+    """Write `tagger` to `folder`, replacing what is there, by way of a temporary name beside it.
+
+    `cache`: where the bundled backbone is kept, needed to put back the rows that the training left out.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unfinished-"))
+    try:
+        encoder_config = tagger.model.encoder.config
+        tags = iob2_tags(tagger.labels)
+        encoder_config.id2label = dict(enumerate(tags))
+        encoder_config.label2id = {tag: i for i, tag in enumerate(tags)}
+        encoder_config.architectures = [
+            type(tagger.model.encoder).__name__.removesuffix("Model") + "ForTokenClassification"
+        ]
+        encoder_config.save_pretrained(unfinished)
+        tagger.tokenizer.save_pretrained(unfinished)
+        save_file(_weights(tagger, cache), unfinished / _WEIGHTS, metadata={"format": "pt"})
+        settings = {
+            "format": FORMAT,
+            "labels": tagger.labels,
+            "config": config.to_dict(),
+            "report": asdict(report),
+            "versions": {"torch": torch.__version__},
+        }
+        (unfinished / _SETTINGS).write_text(json.dumps(settings, ensure_ascii=False, indent=2), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(unfinished, folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def load_checkpoint(folder: Path) -> Tagger:
+    """The tagger in `folder`, on the CPU. Raises NoCheckpoint naming what is missing or damaged."""
+    for name in (_SETTINGS, _WEIGHTS, "config.json", "tokenizer.json"):
+        if not (folder / name).is_file():
+            raise NoCheckpoint(
+                f"{folder} is no checkpoint of this tool: {name} is missing; give the folder a training wrote"
+            )
+    try:
+        settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
+        labels, config = list(settings["labels"]), TrainConfig.from_dict(settings["config"])
+        with quiet_transformers():
+            encoder, info = AutoModel.from_pretrained(
+                folder, dtype=torch.float32, output_loading_info=True, **without_pooler(folder)
+            )
+        if info["missing_keys"]:
+            raise InvalidInput(f"{_WEIGHTS} lacks {sorted(info['missing_keys'])[0]}")
+        model = TokenTagger(encoder, len(iob2_tags(labels)), config.dropout)
+        with safe_open(folder / _WEIGHTS, framework="pt") as weights:
+            model.head.load_state_dict({name: weights.get_tensor(f"{_HEAD}.{name}") for name in ("weight", "bias")})
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, InvalidInput) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise NoCheckpoint(f"the checkpoint {folder} is damaged ({reason}); train it again") from error
+    return Tagger(model.eval(), AutoTokenizer.from_pretrained(folder), labels, config)
+
+
+def _weights(tagger: Tagger, cache: Path | None) -> dict[str, Tensor]:
+    """Every weight under the name it has in `transformers`; rows that the training left out come from the backbone."""
+    encoder = tagger.model.encoder
+    state = {name: tensor.contiguous().cpu() for name, tensor in encoder.state_dict().items()}
+    for name, module in encoder.named_modules():
+        if isinstance(module, TrimmedEmbedding):
+            original, _ = load_backbone(tagger.config.backbone, cache)
+            full = original.get_input_embeddings().weight.detach()  # (vocabulary, hidden)
+            full[state.pop(f"{name}.used")] = state[f"{name}.weight"]
+            state[f"{name}.weight"] = full
+            del state[f"{name}.row_of"]
+    named = {f"{encoder.base_model_prefix}.{name}": tensor for name, tensor in state.items()}
+    head = {f"{_HEAD}.{name}": tensor.cpu() for name, tensor in tagger.model.head.state_dict().items()}
+    return named | head

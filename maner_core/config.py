@@ -1,0 +1,111 @@
+"""TrainConfig: every knob of a training, each with its unit, and the presets. No torch here."""
+
+from dataclasses import asdict, dataclass, fields, replace
+from math import ceil
+from typing import Any
+
+from maner_core.errors import InvalidConfig, UnknownName
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train one tagger. Stored with the checkpoint, so that a run can be repeated."""
+
+    system: str = "maner"
+    """Input scheme, a key of maner_core.encoding.INPUT_SCHEMES."""
+    backbone: str = "bundled"
+    """Encoder: "bundled", a hub id such as "xlm-roberta-base", or a folder."""
+    seed: int = 12345
+    """Seed of weights, dropout and order; the only source of randomness."""
+    epochs: float = 0.0
+    """Passes over the training sentences; the training lasts as long as `epochs` and `min_steps` both ask."""
+    min_steps: int = 500
+    """Optimiser steps at least, so that few sentences are still seen often enough."""
+    max_steps: int = 1500
+    """Optimiser steps at most; 0 means no limit."""
+    batch_size: int = 8
+    """Sentences per optimiser step."""
+    learning_rate: float = 1e-4
+    """Peak learning rate of the encoder."""
+    head_learning_rate: float = 1e-3
+    """Peak learning rate of the linear layer, which starts from nothing."""
+    warmup_fraction: float = 0.1
+    """Share of the steps over which the learning rate rises from 0; it then falls linearly to 0."""
+    weight_decay: float = 0.01
+    """AdamW decay of matrices; biases, layer norms and embeddings are left alone."""
+    clip_norm: float = 1.0
+    """Largest norm of the gradient over all parameters."""
+    dropout: float = 0.1
+    """Dropout before the linear layer; the encoder keeps its own."""
+    max_length: int = 256
+    """Sub-words per window at most; longer sentences are cut into overlapping windows."""
+    min_train_f1: float = 0.9
+    """A run whose F1 on its own training sentences stays below this has failed and is repeated with another seed."""
+    max_restarts: int = 1
+    """Repetitions of a failed run at most; the best of them is kept."""
+    trim_vocabulary: bool = True
+    """Train only the sub-word rows that occur in the training sentences; the result is the same, only cheaper."""
+    mixed_precision: bool = True
+    """Use bfloat16 where the hardware has it."""
+
+    def __post_init__(self) -> None:
+        positive = ("batch_size", "max_length", "learning_rate", "head_learning_rate", "clip_norm")
+        for name in positive:
+            if getattr(self, name) <= 0:
+                raise InvalidConfig(f"{name} is {getattr(self, name)}; it must be greater than 0")
+        for name in ("epochs", "min_steps", "max_steps", "weight_decay", "max_restarts"):
+            if getattr(self, name) < 0:
+                raise InvalidConfig(f"{name} is {getattr(self, name)}; it must not be negative")
+        for name in ("warmup_fraction", "dropout", "min_train_f1"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidConfig(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
+        if not self.epochs and not self.min_steps:
+            raise InvalidConfig("epochs and min_steps are both 0; one of them must ask for some training")
+        if self.max_steps and self.max_steps < self.min_steps:
+            raise InvalidConfig(
+                f"max_steps is {self.max_steps}, below min_steps {self.min_steps}; raise it or set it to 0"
+            )
+        if self.max_length < 16:
+            raise InvalidConfig(f"max_length is {self.max_length}; a window needs at least 16 sub-words")
+
+    @classmethod
+    def preset(cls, name: str, **overrides: Any) -> "TrainConfig":
+        """The preset `name` with some fields replaced. Raises UnknownName or InvalidConfig."""
+        if name not in PRESETS:
+            raise UnknownName(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}")
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(overrides) - known)
+        if unknown:
+            raise InvalidConfig(f"{unknown[0]!r} is no setting of a training; choose among {', '.join(sorted(known))}")
+        return replace(PRESETS[name], **overrides)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
+        """The reverse of `to_dict`; fields that this release does not know are refused with InvalidConfig."""
+        return cls.preset("default", **values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields by name, as JSON can hold them."""
+        return asdict(self)
+
+    def steps(self, n_sentences: int) -> int:
+        """Optimiser steps for this many training sentences (or windows): `epochs=30, batch_size=8, 100 -> 390`."""
+        wanted = max(self.min_steps, round(self.epochs * ceil(n_sentences / self.batch_size)))
+        return min(wanted, self.max_steps) if self.max_steps else wanted
+
+
+PRESETS = {
+    "default": TrainConfig(),
+    # Sonkar et al. 2023: 30 epochs, 5e-6, Adam; batch size and warm-up are not given there and are our choice.
+    "paper": TrainConfig(
+        backbone="xlm-roberta-large",
+        epochs=30,
+        min_steps=0,
+        max_steps=0,
+        learning_rate=5e-6,
+        head_learning_rate=5e-6,
+        warmup_fraction=0.0,
+        min_train_f1=0.0,
+        max_restarts=0,
+    ),
+}

@@ -1,0 +1,153 @@
+"""From words to what the encoder reads: sub-word ids, and the positions at which each word's tag is read.
+
+One function per input scheme; INPUT_SCHEMES names them. Sub-words exist only here: everything else counts words.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from maner_core.errors import UnknownName, UnsupportedBackbone
+
+MAX_PIECES_PER_WORD = 32
+"""A longer word is cut for the encoder (never in the data): its tail says little about its tag and may be endless."""
+
+CONTEXT_FRACTION = 0.25
+"""Share of a window that repeats words of its neighbours, so that every word is read with some context on both sides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Specials:
+    """The ids of the special sub-words of one tokenizer."""
+
+    begin: int
+    end: int
+    mask: int
+    pad: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One encoder input: `ids` and, for the words `start` to `end` of the sentence, where to read their tags."""
+
+    ids: list[int]
+    positions: list[int]
+    start: int
+    end: int
+
+
+Pieces = Sequence[Sequence[int]]
+"""The sub-word ids of each word of a sentence or of a part of one; no word is empty."""
+
+InputScheme = Callable[[Pieces, Specials], tuple[list[int], list[int]]]
+"""(pieces of n words, specials) -> (ids, n positions into ids)."""
+
+
+def encode_maner(pieces: Pieces, specials: Specials) -> tuple[list[int], list[int]]:
+    """A mask before every word, and the tag read from that mask (Sonkar et al. 2023).
+
+    With begin 0, end 2, mask 9: `[[5], [6, 7]] -> ids [0, 9, 5, 9, 6, 7, 2], positions [1, 3]`
+    """
+    ids, positions = [specials.begin], []
+    for word in pieces:
+        positions.append(len(ids))
+        ids += [specials.mask, *word]
+    return [*ids, specials.end], positions
+
+
+def encode_sner(pieces: Pieces, specials: Specials) -> tuple[list[int], list[int]]:
+    """The plain sentence, and the tag read from the first sub-word of each word.
+
+    With begin 0, end 2: `[[5], [6, 7]] -> ids [0, 5, 6, 7, 2], positions [1, 2]`
+    """
+    ids, positions = [specials.begin], []
+    for word in pieces:
+        positions.append(len(ids))
+        ids += word
+    return [*ids, specials.end], positions
+
+
+INPUT_SCHEMES: dict[str, InputScheme] = {"maner": encode_maner, "sner": encode_sner}
+
+
+def input_scheme(name: str) -> InputScheme:
+    """The scheme of this name, or UnknownName with the list of those there are."""
+    if name not in INPUT_SCHEMES:
+        raise UnknownName(f"there is no system {name!r}; choose one of {', '.join(INPUT_SCHEMES)}")
+    return INPUT_SCHEMES[name]
+
+
+def special_ids(tokenizer: Any) -> Specials:
+    """The special ids of a Hugging Face tokenizer, or UnsupportedBackbone naming the one that is missing."""
+    begin = tokenizer.bos_token_id if tokenizer.cls_token_id is None else tokenizer.cls_token_id
+    end = tokenizer.eos_token_id if tokenizer.sep_token_id is None else tokenizer.sep_token_id
+    found = {
+        "a begin token": begin,
+        "an end token": end,
+        "a mask token": tokenizer.mask_token_id,
+        "a padding token": tokenizer.pad_token_id,
+    }
+    for name, value in found.items():
+        if value is None:
+            raise UnsupportedBackbone(f"the tokenizer of this backbone lacks {name}; choose a masked language model")
+    unknown = found["a mask token"] if tokenizer.unk_token_id is None else tokenizer.unk_token_id
+    return Specials(begin, end, tokenizer.mask_token_id, tokenizer.pad_token_id, unknown)
+
+
+class WordEncoder:
+    """Words to windows for one tokenizer and one input scheme; remembers the sub-words of words it has seen."""
+
+    def __init__(self, tokenizer: Any, system: str, max_length: int) -> None:
+        self.specials = special_ids(tokenizer)
+        self._tokenizer = tokenizer
+        self._scheme = input_scheme(system)
+        self._max_length = max_length
+        # Four such words always fit into a window, so a window never ends before its first word.
+        self._max_pieces = min(MAX_PIECES_PER_WORD, max_length // 4)
+        self._pieces: dict[str, list[int]] = {}
+
+    def windows(self, sentences: Sequence[Sequence[str]]) -> list[list[Window]]:
+        """The windows of each sentence, in order; together they hold every word exactly once between start and end."""
+        self._learn(sentences)
+        return [self._windows([self._pieces[word] for word in sentence]) for sentence in sentences]
+
+    def _learn(self, sentences: Sequence[Sequence[str]]) -> None:
+        """Tokenize the distinct words that are new in one call: a tokenizer is slow word by word."""
+        new = [word for word in dict.fromkeys(chain.from_iterable(sentences)) if word not in self._pieces]
+        if not new:
+            return
+        encoded = self._tokenizer([[word] for word in new], is_split_into_words=True, add_special_tokens=False)
+        for word, ids in zip(new, encoded["input_ids"], strict=True):
+            # A word of control characters alone has no sub-word, yet its tag must be read somewhere.
+            self._pieces[word] = ids[: self._max_pieces] or [self.specials.unknown]
+
+    def _windows(self, pieces: list[list[int]]) -> list[Window]:
+        if self._length(pieces) <= self._max_length:
+            ids, positions = self._scheme(pieces, self.specials)
+            return [Window(ids, positions, 0, len(pieces))]
+        margin = int(self._max_length * CONTEXT_FRACTION / 2)
+        windows: list[Window] = []
+        start = 0
+        while start < len(pieces):
+            left = self._reach(pieces, start, -1, margin)
+            right = self._reach(pieces, left, +1, self._max_length - self._length([]))
+            end = right if right == len(pieces) else max(start + 1, self._reach(pieces, right, -1, margin))
+            ids, positions = self._scheme(pieces[left:right], self.specials)
+            windows.append(Window(ids, positions[start - left : end - left], start, end))
+            start = end
+        return windows
+
+    def _length(self, pieces: Pieces) -> int:
+        return len(self._scheme(pieces, self.specials)[0])
+
+    def _reach(self, pieces: list[list[int]], start: int, step: int, budget: int) -> int:
+        """How far one comes from `start` in steps of one word, going forward or back, on `budget` sub-words."""
+        empty = self._length([])
+        while 0 <= (position := start if step > 0 else start - 1) < len(pieces):
+            budget -= self._length([pieces[position]]) - empty
+            if budget < 0:
+                break
+            start += step
+        return start

@@ -1,0 +1,279 @@
+"""train(sentences, spans, labels, config, folder) -> checkpoint: the whole training, top to bottom.
+
+Cross-entropy over the words of the labelled sentences, AdamW, linear warm-up and decay. Always from the pretrained backbone:
+a tagger that is trained on from the last one generalises worse (Ash & Adams 2020).
+"""
+
+import math
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate.utils import set_seed
+from torch import Tensor, nn
+
+from maner_core.backbones import load_backbone
+from maner_core.checkpoints import save_checkpoint
+from maner_core.config import TrainConfig
+from maner_core.devices import best_device, has_bfloat16
+from maner_core.encoding import Window, WordEncoder
+from maner_core.errors import InvalidInput, RunFailed
+from maner_core.evaluation import f1_report
+from maner_core.inference import Tagger, pad_windows
+from maner_core.model import TokenTagger, trim_vocabulary
+from maner_core.spans import Span, iob2_tags, spans_to_tags, validate_spans
+
+_BUCKET_BATCHES = 16
+"""So many batches are drawn at random together and then sorted by length: little padding, still a random order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a training stands: `step` of `steps`, the loss of the last step, and a guess of the seconds left."""
+
+    step: int
+    steps: int
+    loss: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainReport:
+    """What a training cost and came to."""
+
+    seconds: float
+    steps: int
+    loss: float
+    train_f1: float
+    """Entity F1 on the training sentences themselves: below TrainConfig.min_train_f1 the run has failed."""
+    peak_memory_bytes: int
+    device: str
+    seed: int
+    restarts: int
+    batch_size: int
+    """Sentences that went through the encoder at once; less than the configured batch where memory was short."""
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def train(
+    sentences: Sequence[Sequence[str]],
+    spans: Sequence[Sequence[Span]],
+    labels: Sequence[str],
+    config: TrainConfig,
+    folder: Path,
+    on_progress: OnProgress | None = None,
+    *,
+    cache: Path | None = None,
+) -> TrainReport:
+    """Train a tagger for `labels` on `sentences` (their words) and their gold `spans`, and save it to `folder`.
+
+    `folder` appears whole or not at all. `on_progress` is called after every step and may raise to stop the training.
+    `cache`: where the bundled backbone is kept. Raises InvalidInput or InvalidSpans on unusable sentences,
+    UnsupportedBackbone, and RunFailed when no repetition gives finite weights.
+    """
+    _check(sentences, spans, labels)
+    best: tuple[Tagger, TrainReport] | None = None
+    started = time.perf_counter()
+    for restart in range(config.max_restarts + 1):
+        attempt = replace(config, seed=config.seed + restart)
+        tagger, report = _train_where_it_fits(sentences, spans, labels, attempt, on_progress, cache)
+        if best is None or report.train_f1 > best[1].train_f1:
+            best = tagger, report
+        if report.train_f1 >= config.min_train_f1:
+            break
+    assert best is not None
+    tagger, report = best
+    if not math.isfinite(report.loss):
+        raise RunFailed(f"the loss became {report.loss} in each of {restart + 1} trainings; lower the learning rate")
+    report = replace(
+        report, restarts=restart, seconds=time.perf_counter() - started, peak_memory_bytes=_peak_memory(tagger.device)
+    )
+    save_checkpoint(folder, tagger, config, report, cache)
+    return report
+
+
+def _check(sentences: Sequence[Sequence[str]], spans: Sequence[Sequence[Span]], labels: Sequence[str]) -> None:
+    if len(sentences) != len(spans):
+        raise InvalidInput(f"{len(sentences)} sentences came with spans for {len(spans)}; each needs its own")
+    if not any(len(sentence) for sentence in sentences):
+        raise InvalidInput("there is no word to train on; give at least one labelled sentence")
+    for sentence, its_spans in zip(sentences, spans, strict=True):
+        validate_spans(its_spans, len(sentence), labels)
+
+
+def _train_where_it_fits(
+    sentences: Sequence[Sequence[str]],
+    spans: Sequence[Sequence[Span]],
+    labels: Sequence[str],
+    config: TrainConfig,
+    on_progress: OnProgress | None,
+    cache: Path | None,
+) -> tuple[Tagger, TrainReport]:
+    """One training on the best device; when its memory runs out with half the sentences at once, at last on the CPU."""
+    device = best_device()
+    at_once = config.batch_size
+    while True:
+        try:
+            return _train_once(sentences, spans, labels, config, torch.device(device), at_once, on_progress, cache)
+        except torch.OutOfMemoryError:
+            if device == "cpu":
+                raise RunFailed("the machine has too little memory for this backbone; choose a smaller one") from None
+        # Outside the handler, where the failed attempt's tensors are no longer held by its traceback.
+        torch.cuda.empty_cache()
+        device, at_once = ("cuda", at_once // 2) if at_once > 1 else ("cpu", config.batch_size)
+
+
+def _train_once(
+    sentences: Sequence[Sequence[str]],
+    spans: Sequence[Sequence[Span]],
+    labels: Sequence[str],
+    config: TrainConfig,
+    device: torch.device,
+    at_once: int,
+    on_progress: OnProgress | None,
+    cache: Path | None,
+) -> tuple[Tagger, TrainReport]:
+    set_seed(config.seed)
+    encoder, tokenizer = load_backbone(config.backbone, cache)
+    words = WordEncoder(tokenizer, config.system, min(config.max_length, tokenizer.model_max_length))
+    tags = iob2_tags(labels)
+    examples = _examples(words.windows(sentences), spans, sentences, tags)
+    if config.trim_vocabulary:
+        used = sorted({i for window, _ in examples for i in window.ids} | {words.specials.pad})
+        trim_vocabulary(encoder, torch.tensor(used))
+    model = TokenTagger(encoder, len(tags), config.dropout).to(device)
+    loss, steps = _optimise(model, examples, words.specials.pad, config, device, at_once, on_progress)
+    tagger = Tagger(model.eval(), tokenizer, list(labels), config)
+    predicted = [prediction.spans for prediction in tagger.predict(sentences)]
+    report = TrainReport(
+        seconds=0.0,
+        steps=steps,
+        loss=loss,
+        train_f1=f1_report(spans, predicted).f1 if any(spans) else 1.0,
+        peak_memory_bytes=0,
+        device=str(device),
+        seed=config.seed,
+        restarts=0,
+        batch_size=at_once,
+    )
+    return tagger, report
+
+
+Example = tuple[Window, list[int]]
+"""A window and the tag numbers of the words between its start and end."""
+
+
+def _examples(
+    windows: Sequence[Sequence[Window]],
+    spans: Sequence[Sequence[Span]],
+    sentences: Sequence[Sequence[str]],
+    tags: Sequence[str],
+) -> list[Example]:
+    number = {tag: i for i, tag in enumerate(tags)}
+    examples = []
+    for its_windows, its_spans, sentence in zip(windows, spans, sentences, strict=True):
+        gold = [number[tag] for tag in spans_to_tags(its_spans, len(sentence))]
+        examples += [(window, gold[window.start : window.end]) for window in its_windows if window.positions]
+    return examples
+
+
+def _optimise(
+    model: TokenTagger,
+    examples: Sequence[Example],
+    pad: int,
+    config: TrainConfig,
+    device: torch.device,
+    at_once: int,
+    on_progress: OnProgress | None,
+) -> tuple[float, int]:
+    """Run the optimiser; returns the mean loss per word of the last tenth of the steps, and their number."""
+    steps = config.steps(len(examples))
+    optimiser = torch.optim.AdamW(_parameter_groups(model, config), fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _warm_up_and_decay(steps, config.warmup_fraction))
+    batches = _batches(
+        [len(window.ids) for window, _ in examples], config.batch_size, np.random.default_rng(config.seed)
+    )
+    autocast = config.mixed_precision and has_bfloat16(device)
+    losses: list[float] = []
+    started = time.perf_counter()
+    model.train()
+    for step in range(1, steps + 1):
+        batch = next(batches)
+        n_words = sum(len(examples[i][1]) for i in batch)
+        loss = 0.0
+        for first in range(0, len(batch), at_once):
+            part = [examples[i] for i in batch[first : first + at_once]]
+            with torch.autocast(device.type, torch.bfloat16, enabled=autocast):
+                part_loss = _loss(model, part, pad, device) / n_words
+            part_loss.backward()  # type: ignore[no-untyped-call]
+            loss += part_loss.item()
+        nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+        optimiser.step()
+        schedule.step()
+        optimiser.zero_grad(set_to_none=True)
+        losses.append(loss)
+        if not math.isfinite(loss):
+            return loss, step
+        if on_progress is not None:
+            seconds = time.perf_counter() - started
+            on_progress(Progress(step, steps, loss, seconds / step * (steps - step)))
+    return float(np.mean(losses[-max(1, steps // 10) :])), steps
+
+
+def _loss(model: TokenTagger, examples: Sequence[Example], pad: int, device: torch.device) -> Tensor:
+    """Cross-entropy summed over the words of these windows."""
+    ids, mask, rows, columns = (tensor.to(device) for tensor in pad_windows([window for window, _ in examples], pad))
+    gold = torch.tensor([tag for _, tags in examples for tag in tags], device=device)  # (n_words,)
+    logits, _ = model(ids, mask, rows, columns)  # (n_words, n_tags)
+    return nn.functional.cross_entropy(logits, gold, reduction="sum")
+
+
+def _parameter_groups(model: TokenTagger, config: TrainConfig) -> list[dict[str, object]]:
+    """Head and encoder have their own learning rates; only matrices decay, and among them no embedding.
+
+    Embeddings are left out because decay would also move rows of sub-words that never occur.
+    """
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        rate = config.head_learning_rate if name.startswith("head.") else config.learning_rate
+        decays = parameter.ndim >= 2 and "embedding" not in name.lower()
+        groups.setdefault((rate, config.weight_decay if decays else 0.0), []).append(parameter)
+    return [{"params": params, "lr": rate, "weight_decay": decay} for (rate, decay), params in groups.items()]
+
+
+def _warm_up_and_decay(steps: int, warmup_fraction: float) -> Callable[[int], float]:
+    """Factor of the learning rate before step `done` + 1: up to 1 over the warm-up, then down to 0."""
+    warmup = max(1, round(steps * warmup_fraction))
+
+    def factor(done: int) -> float:
+        return min((done + 1) / warmup, (steps - done) / max(1, steps - warmup + 1))
+
+    return factor
+
+
+def _batches(lengths: Sequence[int], batch_size: int, rng: np.random.Generator) -> Iterator[list[int]]:
+    """Endless batches of indices; every index once per pass, sentences of like length together."""
+    bucket = batch_size * _BUCKET_BATCHES
+    while True:
+        order = rng.permutation(len(lengths))
+        batches = []
+        for first in range(0, len(order), bucket):
+            by_length = sorted(order[first : first + bucket].tolist(), key=lambda i: lengths[i])
+            batches += [by_length[i : i + batch_size] for i in range(0, len(by_length), batch_size)]
+        for i in rng.permutation(len(batches)):
+            yield batches[i]
+
+
+def _peak_memory(device: torch.device) -> int:
+    """Bytes: of the card on a GPU, else the largest resident size of this process so far."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    # Linux counts in kilobytes, macOS in bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
