@@ -60,3 +60,11 @@ class Reading:
     repairs: list[Repair] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     scheme: str | None = None  # tag scheme, where the format has one
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """How to write a file where the format leaves a choice."""
+
+    scheme: str = "iob2"
+    # tag scheme of CoNLL files, a name of annotation.formats.schemes.SCHEMES

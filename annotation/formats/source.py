@@ -1,0 +1,62 @@
+"""A file's bytes as lines of text, or a clear refusal."""
+
+import codecs
+from dataclasses import dataclass
+from pathlib import Path
+
+from maner_core.errors import FormatError
+
+MAX_FILE_BYTES = 200 * 2**20
+_SAVE_AS_UTF8 = "save it as UTF-8 and import it again"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A named file in memory, such as an upload."""
+
+    name: str
+    data: bytes
+
+
+def load(file: Path | SourceFile) -> SourceFile:
+    """The file in memory; raises FormatError if it cannot be read or is larger than MAX_FILE_BYTES."""
+    if isinstance(file, SourceFile):
+        size = len(file.data)
+        source = file
+    else:
+        try:
+            size = file.stat().st_size
+            source = SourceFile(file.name, file.read_bytes() if size <= MAX_FILE_BYTES else b"")
+        except OSError as error:
+            raise FormatError(
+                str(file), None, f"cannot be read ({error.strerror})", "check the path and its permissions"
+            ) from None
+    if size > MAX_FILE_BYTES:
+        limit = f"{MAX_FILE_BYTES // 2**20} MB"
+        raise FormatError(source.name, None, f"is larger than {limit}", "split it into smaller files")
+    return source
+
+
+def read_lines(source: SourceFile) -> list[str]:
+    """The lines without their ends (LF, CRLF, or CR alone) and without a byte order mark; nothing else is changed.
+
+    Only these three end a line: U+2028, U+0085 and their like may stand inside a token. Raises FormatError.
+    """
+    data = source.data
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise FormatError(source.name, None, "is written in UTF-16", _SAVE_AS_UTF8)
+    if b"\0" in data:
+        line = data.count(b"\n", 0, data.index(b"\0")) + 1
+        raise FormatError(source.name, line, "holds a NUL byte, so it is no text file", _SAVE_AS_UTF8)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        wrong = data[error.start]
+        raise FormatError(source.name, line, f"byte 0x{wrong:02x} is not UTF-8", _SAVE_AS_UTF8) from None
+    if "\r" in text:
+        text = text.replace("\r\n", "\n") if "\n" in text else text.replace("\r", "\n")
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines
