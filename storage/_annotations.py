@@ -1,0 +1,228 @@
+"""Annotations: saving what people decided. Rows are only ever added; reading them back is in _reports."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from maner_core.errors import InvalidSpans
+from maner_core.spans import Span, validate_spans
+from storage import _projects
+from storage._checks import LARGEST_ID, known_ids, unstorable
+from storage.database import now
+from storage.records import AnnotationDraft, Origin, Rejection, Split, Status
+from storage.tables import Annotations, AnnotationSpans, Queue, Runs, Selections, Sentences
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the database holds around a batch of drafts."""
+
+    authors: dict[str, tuple[int, int]]  # annotation id -> (annotator, sentence)
+    sentences: dict[int, tuple[Split, int]]  # sentence id -> (split, number of tokens)
+    labels: set[str]
+    runs: set[int]
+
+
+def save(
+    connection: Connection, project_id: int, annotator_id: int, drafts: Sequence[AnnotationDraft]
+) -> tuple[list[str], list[Rejection]]:
+    """Save drafts; see Store.save_annotations."""
+    _projects.lock(connection, project_id)
+    _projects.annotator_by_id(connection, annotator_id)
+    known = _known(connection, project_id, drafts)
+    acks: list[str] = []
+    rejections: list[Rejection] = []
+    accepted: list[AnnotationDraft] = []
+    for draft in drafts:
+        if known.authors.get(draft.id) == (annotator_id, draft.sentence_id):
+            acks.append(draft.id)
+        elif why := _problem(draft, annotator_id, known):
+            rejections.append(Rejection(draft.id, why))
+        else:
+            known.authors[draft.id] = (annotator_id, draft.sentence_id)
+            accepted.append(draft)
+            acks.append(draft.id)
+    if accepted:
+        _insert_drafts(connection, project_id, annotator_id, accepted, known)
+    return acks, rejections
+
+
+def import_gold(
+    connection: Connection, project_id: int, annotator_id: int, golds: Sequence[tuple[int, Split, tuple[Span, ...]]]
+) -> None:
+    """Annotations of (sentence id, split, valid spans) that came with a file."""
+    at = now(connection)
+    rows = [
+        _row(
+            id=str(uuid4()),
+            project_id=project_id,
+            sentence_id=sentence_id,
+            split=split,
+            annotator_id=annotator_id,
+            status=Status.LABELLED,
+            origin=Origin.EVALUATION if split is Split.RESERVE else Origin.IMPORT,
+            imported=True,
+            client_time=at,
+            created_at=at,
+        )
+        for sentence_id, split, _ in golds
+    ]
+    _insert(connection, project_id, rows, [spans for _, _, spans in golds])
+
+
+def _known(connection: Connection, project_id: int, drafts: Sequence[AnnotationDraft]) -> _Known:
+    ids = {draft.id for draft in drafts} | {draft.supersedes for draft in drafts if draft.supersedes}
+    authors = connection.execute(
+        select(Annotations.id, Annotations.annotator_id, Annotations.sentence_id).where(
+            Annotations.id.in_([id_ for id_ in ids if not unstorable(id_)])
+        )
+    )
+    sentences = connection.execute(
+        select(Sentences.id, Sentences.split, Sentences.n_tokens).where(
+            Sentences.id.in_(known_ids({draft.sentence_id for draft in drafts})), Sentences.project_id == project_id
+        )
+    )
+    labels = _projects.label_names(connection, project_id) if any(draft.spans for draft in drafts) else set()
+    run_ids = known_ids({draft.suggestion_run for draft in drafts if draft.suggestion_run is not None})
+    runs: set[int] = set()
+    if run_ids:
+        statement = select(Runs.id).where(Runs.id.in_(run_ids), Runs.project_id == project_id)
+        runs.update(connection.execute(statement).scalars())
+    return _Known(
+        authors={row.id: (row.annotator_id, row.sentence_id) for row in authors},
+        sentences={row.id: (Split(row.split), row.n_tokens) for row in sentences},
+        labels=labels,
+        runs=runs,
+    )
+
+
+def _problem(draft: AnnotationDraft, annotator_id: int, known: _Known) -> str | None:
+    """Why the draft cannot be saved, in a sentence for its author, or None."""
+    if draft.id in known.authors:
+        return "this annotation's id belongs to another annotation; reload the page and label the sentence again"
+    if not 0 < len(draft.id) <= 64 or unstorable(draft.id):
+        return "this annotation's id is not a text of 1 to 64 characters; reload the page"
+    if draft.sentence_id not in known.sentences:
+        return f"this project has no sentence {draft.sentence_id}; go on with the next one"
+    split, n_tokens = known.sentences[draft.sentence_id]
+    if not 0 <= draft.milliseconds <= LARGEST_ID:
+        return f"the time spent is {draft.milliseconds} milliseconds; it cannot be negative"
+    if draft.client_time.tzinfo is None:
+        return "the time of this annotation has no time zone; reload the page"
+    if problem := unstorable(draft.comment):
+        return f"the comment {problem}; remove it"
+    if draft.suggestion_run is not None and split is Split.RESERVE:
+        return "an evaluation sentence is labelled without suggestions; reload the page and label it again"
+    if draft.suggestion_run is not None and draft.suggestion_run not in known.runs:
+        return f"this project has no run {draft.suggestion_run}; reload the page"
+    superseded = known.authors.get(draft.supersedes) if draft.supersedes else None
+    if superseded is not None and superseded != (annotator_id, draft.sentence_id):
+        return "the annotation to be replaced is another person's or another sentence's; label the sentence anew"
+    try:
+        validate_spans(draft.spans, n_tokens, known.labels)
+    except InvalidSpans as error:
+        return str(error)
+    return None
+
+
+def _insert_drafts(
+    connection: Connection, project_id: int, annotator_id: int, drafts: Sequence[AnnotationDraft], known: _Known
+) -> None:
+    sentence_ids = list({draft.sentence_id for draft in drafts})
+    origins = _origins(connection, sentence_ids)
+    at = now(connection)
+    rows = []
+    for draft in drafts:
+        split, _ = known.sentences[draft.sentence_id]
+        fallback = Origin.EVALUATION if split is Split.RESERVE else Origin.RANDOM
+        # What a draft replaces may have been rejected itself: then there is nothing to point at.
+        supersedes = draft.supersedes if draft.supersedes in known.authors else None
+        rows.append(
+            _row(
+                id=draft.id,
+                project_id=project_id,
+                sentence_id=draft.sentence_id,
+                split=split,
+                annotator_id=annotator_id,
+                status=Status(draft.status),
+                origin=origins.get(draft.sentence_id, fallback),
+                imported=False,
+                client_time=draft.client_time,
+                created_at=at,
+                comment=draft.comment,
+                suggestion_run=draft.suggestion_run,
+                milliseconds=draft.milliseconds,
+                supersedes=supersedes,
+            )
+        )
+    _insert(connection, project_id, rows, [() if draft.status is Status.SKIPPED else draft.spans for draft in drafts])
+    connection.execute(delete(Queue).where(Queue.sentence_id.in_(sentence_ids)))
+
+
+def _origins(connection: Connection, sentence_ids: Sequence[int]) -> dict[int, Origin]:
+    """Where the sentences came from: as they were first annotated, else as they were chosen for the queue."""
+    chosen = select(Selections.sentence_id, Selections.origin).where(Selections.sentence_id.in_(sentence_ids))
+    origins = {row.sentence_id: Origin(row.origin) for row in connection.execute(chosen)}
+    first = (
+        select(func.min(Annotations.seq))
+        .where(Annotations.sentence_id.in_(sentence_ids))
+        .group_by(Annotations.sentence_id)
+    )
+    annotated = select(Annotations.sentence_id, Annotations.origin).where(Annotations.seq.in_(first))
+    origins.update({row.sentence_id: Origin(row.origin) for row in connection.execute(annotated)})
+    return origins
+
+
+def _row(
+    *,
+    id: str,
+    project_id: int,
+    sentence_id: int,
+    split: Split,
+    annotator_id: int,
+    status: Status,
+    origin: Origin,
+    imported: bool,
+    client_time: datetime,
+    created_at: datetime,
+    comment: str = "",
+    suggestion_run: int | None = None,
+    milliseconds: int = 0,
+    supersedes: str | None = None,
+) -> dict[str, Any]:
+    return {
+        "id": id,
+        "project_id": project_id,
+        "sentence_id": sentence_id,
+        "split": split.value,
+        "annotator_id": annotator_id,
+        "status": status.value,
+        "origin": origin.value,
+        "imported": imported,
+        "comment": comment,
+        "suggestion_run": suggestion_run,
+        "milliseconds": milliseconds,
+        "client_time": client_time,
+        "created_at": created_at,
+        "supersedes": supersedes,
+    }
+
+
+def _insert(
+    connection: Connection, project_id: int, rows: Sequence[dict[str, Any]], spans: Sequence[tuple[Span, ...]]
+) -> None:
+    """Insert annotation rows and, for each, its spans."""
+    if not rows:
+        return
+    seqs = connection.execute(insert(Annotations).returning(Annotations.seq, sort_by_parameter_order=True), rows)
+    span_rows = [
+        {"annotation_seq": seq, "project_id": project_id, "start": span.start, "end": span.end, "label": span.label}
+        for seq, own_spans in zip(seqs.scalars(), spans, strict=True)
+        for span in own_spans
+    ]
+    if span_rows:
+        connection.execute(insert(AnnotationSpans), span_rows)

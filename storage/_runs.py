@@ -1,0 +1,175 @@
+"""Runs: one row for each training, its heartbeat and its end."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Select, exists, insert, select, update
+from sqlalchemy.orm import aliased
+
+from maner_core.errors import LeaseLost, NotFound, Refused
+from storage import _projects
+from storage._checks import known_ids
+from storage._suggestions import project_of_run
+from storage.database import chunks, now, upsert
+from storage.records import Run, RunState, Split
+from storage.tables import Runs, RunTrainingSentences, Sentences, ServingRuns
+
+CHUNK = 5_000  # below the number of parameters either database takes
+
+
+def start(
+    connection: Connection,
+    project_id: int,
+    round: int,
+    config: Mapping[str, Any],
+    seed: int,
+    watermark: int,
+    n_train: int,
+    attempt: int,
+) -> Run:
+    """A new run, running; NotFound if there is no such project."""
+    _projects.project(connection, project_id)
+    at = now(connection)
+    row = {
+        "project_id": project_id,
+        "round": round,
+        "state": RunState.RUNNING.value,
+        "phase": "starting",
+        "progress": 0.0,
+        "message": "",
+        "attempt": attempt,
+        "config": dict(config),
+        "seed": seed,
+        "watermark": watermark,
+        "n_train": n_train,
+        "metrics": {},
+        "served": False,
+        "started_at": at,
+        "heartbeat_at": at,
+    }
+    run_id = connection.execute(insert(Runs).values(**row).returning(Runs.id)).scalar_one()
+    return run(connection, run_id)
+
+
+def heartbeat(
+    connection: Connection, run_id: int, phase: str, progress: float, seconds_left: float | None, message: str
+) -> None:
+    """Note that the run is alive and how far it is; LeaseLost when it was ended meanwhile."""
+    _change_running(
+        connection,
+        run_id,
+        phase=phase,
+        progress=min(max(progress, 0.0), 1.0),
+        seconds_left=seconds_left,
+        message=message,
+        heartbeat_at=now(connection),
+    )
+
+
+def finish(
+    connection: Connection, run_id: int, metrics: Mapping[str, Any], checkpoint: str | None, served: bool, message: str
+) -> None:
+    """The run is done; with `served` its suggestions are shown from now on. LeaseLost when it was ended meanwhile."""
+    at = now(connection)
+    _change_running(
+        connection,
+        run_id,
+        state=RunState.DONE.value,
+        progress=1.0,
+        seconds_left=None,
+        metrics=dict(metrics),
+        checkpoint=checkpoint,
+        served=served,
+        message=message,
+        heartbeat_at=at,
+        finished_at=at,
+    )
+    if served:
+        serving = {"project_id": project_of_run(connection, run_id), "run_id": run_id}
+        upsert(connection, ServingRuns, [serving], ["project_id"], ["run_id"])
+
+
+def fail(connection: Connection, run_id: int, failure: str) -> None:
+    """The run ended without a result. A run that failed before stays as it is; Refused for one that is done."""
+    state = run(connection, run_id).state
+    if state is RunState.DONE:
+        raise Refused(f"run {run_id} is done and cannot fail any more")
+    if state is RunState.FAILED:
+        return
+    _change_running(
+        connection,
+        run_id,
+        state=RunState.FAILED.value,
+        failure=failure,
+        seconds_left=None,
+        finished_at=now(connection),
+    )
+
+
+def run(connection: Connection, run_id: int) -> Run:
+    """The run; NotFound if there is none."""
+    row = connection.execute(select(Runs.__table__).where(Runs.id == run_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no run {run_id}")
+    return _record(row)
+
+
+def runs(connection: Connection, project_id: int) -> list[Run]:
+    """The project's runs, oldest first."""
+    rows = connection.execute(select(Runs.__table__).where(Runs.project_id == project_id).order_by(Runs.id))
+    return [_record(row) for row in rows]
+
+
+def last_run(connection: Connection, project_id: int) -> Run | None:
+    """The project's newest run, None before the first."""
+    newest = select(Runs.__table__).where(Runs.project_id == project_id).order_by(Runs.id.desc()).limit(1)
+    row = connection.execute(newest).one_or_none()
+    return None if row is None else _record(row)
+
+
+def stale(connection: Connection, older_than_seconds: float) -> list[Run]:
+    """Running runs whose heartbeat is older than that, oldest first."""
+    limit = now(connection) - timedelta(seconds=older_than_seconds)
+    rows = connection.execute(
+        select(Runs.__table__).where(Runs.state == RunState.RUNNING.value, Runs.heartbeat_at < limit).order_by(Runs.id)
+    )
+    return [_record(row) for row in rows]
+
+
+def add_training_sentences(connection: Connection, run_id: int, sentence_ids: Sequence[int]) -> None:
+    """Note what the run is trained on; Refused for evaluation sentences and for their duplicates in the pool."""
+    project_id = project_of_run(connection, run_id)
+    for chunk in chunks(known_ids(sentence_ids), CHUNK):
+        twins = connection.execute(_twins_of_reserve(chunk)).scalars().all()
+        if twins:
+            raise Refused(
+                f"sentences {', '.join(map(str, twins[:10]))} say the same as evaluation sentences "
+                "and cannot be trained on; leave them out"
+            )
+    rows = [
+        {"run_id": run_id, "sentence_id": number, "project_id": project_id, "split": Split.POOL.value}
+        for number in sentence_ids
+    ]
+    upsert(connection, RunTrainingSentences, rows, ["run_id", "sentence_id"], [])
+
+
+def _twins_of_reserve(ids: Sequence[int]) -> Select[int]:
+    root = aliased(Sentences)
+    has_twin = exists().where(root.id == Sentences.duplicate_of, root.split == Split.RESERVE.value)
+    return select(Sentences.id).where(Sentences.id.in_(ids), has_twin)
+
+
+def _change_running(connection: Connection, run_id: int, **values: Any) -> None:
+    changed = connection.execute(
+        update(Runs).where(Runs.id == run_id, Runs.state == RunState.RUNNING.value).values(**values)
+    ).rowcount
+    if not changed:
+        state = run(connection, run_id).state
+        raise LeaseLost(f"run {run_id} is not running but {state}; somebody else ended it")
+
+
+def _record(row: Any) -> Run:
+    values = dict(row._mapping)
+    values["state"] = RunState(values["state"])
+    return Run(**values)

@@ -1,0 +1,97 @@
+"""What runs say about sentences: suggestions and scores for the pool, predictions for the reserve."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from maner_core.errors import NotFound
+from maner_core.spans import Span
+from storage.database import upsert
+from storage.records import RunPrediction, Split, SuggestedSpan, Suggestion
+from storage.tables import EvaluationPredictions, Runs, Scores, Suggestions
+
+KEY = ("run_id", "sentence_id")
+
+
+def suggestion_record(row: Any) -> Suggestion:
+    """The record of a row of the table of suggestions."""
+    return Suggestion(
+        run_id=row.run_id,
+        sentence_id=row.sentence_id,
+        spans=tuple(SuggestedSpan(*span) for span in row.spans),
+        word_confidence=tuple(row.word_confidence),
+    )
+
+
+def save_suggestions(connection: Connection, run_id: int, suggestions: Sequence[Suggestion]) -> None:
+    """Keep suggestions for sentences of the pool; Refused for a sentence of the reserve."""
+    project_id = project_of_run(connection, run_id)
+    rows = [
+        {
+            **_sentence_of_run(run_id, project_id, suggestion.sentence_id, Split.POOL),
+            "spans": [[span.start, span.end, span.label, span.confidence] for span in suggestion.spans],
+            "word_confidence": list(suggestion.word_confidence),
+        }
+        for suggestion in suggestions
+    ]
+    upsert(connection, Suggestions, rows, KEY, ["spans", "word_confidence"])
+
+
+def suggestion(connection: Connection, run_id: int, sentence_id: int) -> Suggestion | None:
+    """What the run suggests for the sentence, None if it says nothing of it."""
+    row = connection.execute(
+        select(Suggestions.__table__).where(Suggestions.run_id == run_id, Suggestions.sentence_id == sentence_id)
+    ).one_or_none()
+    return None if row is None else suggestion_record(row)
+
+
+def save_scores(connection: Connection, run_id: int, scores: Sequence[tuple[int, float]]) -> None:
+    """Keep acquisition scores of sentences of the pool; Refused for a sentence of the reserve."""
+    project_id = project_of_run(connection, run_id)
+    rows = [
+        {**_sentence_of_run(run_id, project_id, sentence_id, Split.POOL), "score": float(score)}
+        for sentence_id, score in scores
+    ]
+    upsert(connection, Scores, rows, KEY, ["score"])
+
+
+def scores(connection: Connection, run_id: int) -> dict[int, float]:
+    """Acquisition scores by sentence id."""
+    rows = connection.execute(select(Scores.sentence_id, Scores.score).where(Scores.run_id == run_id))
+    return dict(rows.all())
+
+
+def save_predictions(connection: Connection, run_id: int, predictions: Sequence[RunPrediction]) -> None:
+    """Keep predictions for sentences of the reserve; Refused for a sentence of the pool."""
+    project_id = project_of_run(connection, run_id)
+    rows = [
+        {
+            **_sentence_of_run(run_id, project_id, prediction.sentence_id, Split.RESERVE),
+            "spans": [[span.start, span.end, span.label] for span in prediction.spans],
+        }
+        for prediction in predictions
+    ]
+    upsert(connection, EvaluationPredictions, rows, KEY, ["spans"])
+
+
+def predictions(connection: Connection, run_id: int) -> dict[int, tuple[Span, ...]]:
+    """Predicted spans by sentence id."""
+    rows = connection.execute(
+        select(EvaluationPredictions.sentence_id, EvaluationPredictions.spans).where(
+            EvaluationPredictions.run_id == run_id
+        )
+    )
+    return {sentence_id: tuple(Span(*span) for span in spans) for sentence_id, spans in rows}
+
+
+def project_of_run(connection: Connection, run_id: int) -> int:
+    """The project the run belongs to; NotFound if there is no such run."""
+    project_id = connection.execute(select(Runs.project_id).where(Runs.id == run_id)).scalar()
+    if project_id is None:
+        raise NotFound(f"there is no run {run_id}")
+    return project_id
+
+
+def _sentence_of_run(run_id: int, project_id: int, sentence_id: int, split: Split) -> dict[str, Any]:
+    return {"run_id": run_id, "sentence_id": sentence_id, "project_id": project_id, "split": split.value}

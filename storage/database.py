@@ -1,0 +1,194 @@
+"""One database: its engine, its transactions, and what its errors mean to people.
+
+SQLite and PostgreSQL differ here and nowhere else (but for upserts and row locks, which are written once below).
+"""
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc, func, make_url, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from maner_core.errors import DatabaseUnavailable, InvalidConfig, InvalidInput, Refused
+from storage.tables import Base
+
+BUSY_SECONDS = 30
+ATTEMPTS_AT_DEADLOCK = 5
+WRITE = "maner_write"
+DEADLOCK_STATES = {"40001", "40P01"}  # serialization failure, deadlock: PostgreSQL asks to repeat the transaction
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Database:
+    """Runs functions of a connection in one transaction each; connections never leave."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(url)
+        self._write_lock = _write_lock(str(self._engine.url.database)) if _is_sqlite(self._engine) else None
+
+    def read(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `work(connection, ...)` returns, reading one unchanging state of the database."""
+        with _translated_errors(), self._engine.connect() as connection:
+            if not _is_sqlite(self._engine):
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                return work(connection, *args, **kwargs)
+
+    def write(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `work(connection, ...)` returns, its changes committed, or none of them when it raises.
+
+        `work` may be called again after a deadlock on PostgreSQL, so it must not use up its arguments.
+        """
+        attempts_left = ATTEMPTS_AT_DEADLOCK
+        with _translated_errors():
+            while True:
+                try:
+                    with self._one_writer(), self._engine.connect() as connection:
+                        connection = connection.execution_options(**{WRITE: True})
+                        with connection.begin():
+                            return work(connection, *args, **kwargs)
+                except exc.OperationalError as error:
+                    attempts_left -= 1
+                    if not attempts_left or getattr(error.orig, "sqlstate", None) not in DEADLOCK_STATES:
+                        raise
+
+    @contextmanager
+    def _one_writer(self) -> Iterator[None]:
+        """SQLite takes one writer at a time; waiting on a lock wakes up at once where SQLite's busy wait sleeps."""
+        if self._write_lock is None:
+            yield
+            return
+        if not self._write_lock.acquire(timeout=BUSY_SECONDS):
+            raise DatabaseUnavailable(f"the database was busy for {BUSY_SECONDS} seconds; try again")
+        try:
+            yield
+        finally:
+            self._write_lock.release()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+def now(connection: Connection) -> datetime:
+    """The time by the database's clock: workers on other machines may have theirs wrong."""
+    if connection.dialect.name == "sqlite":
+        return datetime.now(UTC)
+    at: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return at.astimezone(UTC)
+
+
+def upsert(
+    connection: Connection, table: type[Base], rows: Sequence[dict[str, Any]], key: Sequence[str], update: Sequence[str]
+) -> int:
+    """Insert rows; of a row whose `key` exists already, change the columns `update` (none: leave it). Rows changed."""
+    if not rows:
+        return 0
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table)
+    if update:
+        changes = {column: statement.excluded[column] for column in update}
+        statement = statement.on_conflict_do_update(index_elements=list(key), set_=changes)
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=list(key))
+    return int(connection.execute(statement, rows).rowcount)
+
+
+def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """The items in pieces of at most `size`: `[1, 2, 3], 2 -> [1, 2], [3]`."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except exc.ArgumentError:
+        raise InvalidConfig(
+            f"{url!r} is not a database URL; write for example sqlite:///data/maner.db or postgresql://user@host/name"
+        ) from None
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        if not parsed.database or parsed.database == ":memory:" or "mode=memory" in url:
+            raise InvalidConfig("SQLite needs a file, for example sqlite:///data/maner.db; memory keeps nothing")
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        arguments: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}}
+    elif backend == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+        arguments = {"connect_args": {"connect_timeout": 10}, "pool_pre_ping": True}
+    else:
+        raise InvalidConfig(f"the database {backend!r} is not supported; use sqlite or postgresql")
+    engine = create_engine(
+        parsed, pool_size=10, max_overflow=30, pool_timeout=BUSY_SECONDS, json_serializer=_to_json, **arguments
+    )
+    if backend == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _to_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    """Leave transactions to us, then choose durability and waiting over speed and errors."""
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+    connection.execute("PRAGMA foreign_keys=ON")
+    _switch_to_wal(connection)
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Changing the journal mode does not wait for other processes that do the same, so we do."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes the write lock at once: a reader that turns writer later could not wait for it."""
+    writes = connection.get_execution_options().get(WRITE, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _is_sqlite(engine: Engine) -> bool:
+    return engine.dialect.name == "sqlite"
+
+
+@cache
+def _write_lock(path: str) -> threading.Lock:
+    """One lock for each file in this process, however many stores are open on it."""
+    return threading.Lock()
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    try:
+        yield
+    except exc.IntegrityError as error:
+        raise Refused(f"the database refuses this change: {_first_line(error)}") from error
+    except exc.DataError as error:
+        raise InvalidInput(f"the database cannot hold a value: {_first_line(error)}") from error
+    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
+        raise DatabaseUnavailable(f"the database does not answer: {_first_line(error)}; try again") from error
+
+
+def _first_line(error: exc.SQLAlchemyError) -> str:
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]

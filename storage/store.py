@@ -1,0 +1,373 @@
+"""Store(url): everything the tool remembers, one method for each thing it keeps or is asked.
+
+Every method is one transaction, but for those that stream or write many rows, which say so. Methods raise only the
+errors of maner_core.errors: NotFound for ids that do not exist, InvalidInput for values no database can hold, Refused
+for what a constraint forbids, DatabaseUnavailable when the database does not answer.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+from maner_core.spans import Span
+from storage import (
+    _annotations,
+    _projects,
+    _queue,
+    _reports,
+    _runs,
+    _sentences,
+    _suggestions,
+    _workers,
+)
+from storage.database import Database
+from storage.migrations import upgrade
+from storage.records import (
+    AnnotationDraft,
+    Annotator,
+    AuditEvent,
+    ExportRow,
+    HandOut,
+    ImportCounts,
+    LabelledSentence,
+    NewSentence,
+    Progress,
+    Project,
+    ProjectSettings,
+    QueueItem,
+    Rejection,
+    Run,
+    RunPrediction,
+    Sentence,
+    Split,
+    Status,
+    Suggestion,
+    WorkerStatus,
+)
+
+ROWS_PER_WRITE = 1_000  # of a long write, so that annotators never wait for the whole of it
+
+T = TypeVar("T")
+
+
+class Store:
+    """A database of projects; safe to share between threads."""
+
+    def __init__(self, url: str) -> None:
+        """Open `sqlite:///path/to/file.db` (its folder is made) or `postgresql://…`; InvalidConfig for other URLs."""
+        self._database = Database(url)
+
+    def migrate(self) -> None:
+        """Bring the database to this release's tables, from nothing if need be.
+
+        Any number of processes may call it at once. DatabaseTooNew when a newer release wrote the database.
+        """
+        self._database.write(upgrade)
+
+    def close(self) -> None:
+        """Close all connections; the next call would open new ones."""
+        self._database.close()
+
+    # Projects.
+
+    def create_project(self, settings: ProjectSettings) -> Project:
+        """A new project; Refused when its name is taken."""
+        return self._database.write(_projects.create, settings)
+
+    def update_project(self, project_id: int, settings: ProjectSettings) -> Project:
+        """The project with these settings; Refused when a removed label stands in saved annotations."""
+        return self._database.write(_projects.change, project_id, settings)
+
+    def project(self, project_id: int) -> Project:
+        """The project; NotFound."""
+        return self._database.read(_projects.project, project_id)
+
+    def project_by_name(self, name: str) -> Project:
+        """The project of that name; NotFound, naming those there are."""
+        return self._database.read(_projects.project_by_name, name)
+
+    def projects(self) -> list[Project]:
+        """All projects, oldest first."""
+        return self._database.read(_projects.projects)
+
+    # People.
+
+    def annotator(self, name: str) -> Annotator:
+        """The person of that name (trimmed, case-insensitive), made if new."""
+        return self._database.read(_projects.known_annotator, name) or self._database.write(_projects.annotator, name)
+
+    def annotator_by_id(self, annotator_id: int) -> Annotator:
+        """The person; NotFound."""
+        return self._database.read(_projects.annotator_by_id, annotator_id)
+
+    # Sentences.
+
+    def add_sentences(
+        self, project_id: int, sentences: Iterable[NewSentence], annotator_id: int | None, source: str
+    ) -> ImportCounts:
+        """Add sentences, all or none, and their gold spans as annotations by `annotator_id`.
+
+        A sentence with the tokens (exact) or the group (near) of an earlier one becomes its duplicate. An evaluation
+        sentence whose twin in the pool is annotated is refused and reported; an unannotated twin becomes the
+        evaluation sentence's duplicate. InvalidInput or InvalidSpans name the first sentence that cannot be stored.
+        """
+        prepared = _sentences.prepare(sentences)
+        return self._database.write(_sentences.add, project_id, prepared, annotator_id, source)
+
+    def groups(self, project_id: int) -> Iterator[tuple[int, str, tuple[str, ...]]]:
+        """(sentence id, near-duplicate group, tokens) of all sentences; many short transactions."""
+        after = 0
+        while page := self._database.read(_sentences.groups_page, project_id, after):
+            yield from page
+            after = page[-1][0]
+
+    def sentences(self, project_id: int, split: Split | None) -> Iterator[Sentence]:
+        """All sentences, or those of a split, in import order; many short transactions."""
+        after = 0
+        while page := self._database.read(_sentences.page, project_id, split, after):
+            yield from page
+            after = page[-1].id
+
+    def sentence(self, sentence_id: int) -> Sentence:
+        """The sentence; NotFound."""
+        return self._database.read(_sentences.sentence, sentence_id)
+
+    def unlabelled_pool(self, project_id: int) -> list[Sentence]:
+        """Sentences of the pool that nobody annotated, without duplicates, in import order."""
+        return self._database.read(_sentences.unlabelled_pool, project_id)
+
+    def unqueued_pool_ids(self, project_id: int) -> list[int]:
+        """Ids of the unlabelled pool that are not in the queue, in import order."""
+        return self._database.read(_sentences.unqueued_pool_ids, project_id)
+
+    # Annotations.
+
+    def save_annotations(
+        self, project_id: int, annotator_id: int, drafts: Sequence[AnnotationDraft]
+    ) -> tuple[list[str], list[Rejection]]:
+        """Save what a person decided; the ids now safe, and what was not saved and why.
+
+        Saving the same draft again changes nothing and acknowledges it again. A good draft is saved whatever becomes
+        of its neighbours. The sentences leave the queue; skipped ones keep no spans. NotFound: project or annotator.
+        """
+        if not drafts:
+            return [], []
+        return self._database.write(_annotations.save, project_id, annotator_id, drafts)
+
+    def labelled(
+        self, project_id: int, split: Split, statuses: Collection[Status] = (Status.LABELLED,)
+    ) -> list[LabelledSentence]:
+        """Sentences of a split whose gold annotation has one of these statuses, oldest annotation first.
+
+        Pool sentences that say the same as an evaluation sentence are left out: nothing may be trained on them.
+        """
+        return self._database.read(_reports.labelled, project_id, split, statuses)
+
+    def training_labels_since(self, project_id: int, seq: int) -> int:
+        """How many sentences that may be trained on have a labelled gold annotation newer than `seq`."""
+        return self._database.read(_reports.training_labels_since, project_id, seq)
+
+    def max_seq(self, project_id: int) -> int:
+        """The number of the project's newest annotation, 0 before the first."""
+        return self._database.read(_reports.max_seq, project_id)
+
+    def progress(self, project_id: int) -> Progress:
+        """Counts of what is what; NotFound."""
+        return self._database.read(_reports.progress, project_id)
+
+    def labels_per_hour(self, project_id: int) -> list[tuple[datetime, str, int]]:
+        """(start of the hour, annotator, sentences labelled in it), oldest first; imports are not counted."""
+        return self._database.read(_reports.labels_per_hour, project_id)
+
+    def export_rows(
+        self, project_id: int, split: Split | None, statuses: Collection[Status], include_unlabelled: bool
+    ) -> Iterator[ExportRow]:
+        """Everything known of each sentence, in import order: those annotated with one of `statuses`, and the rest.
+
+        Many short transactions, so that a slow download holds up nobody; annotations made meanwhile are left out.
+        """
+        until_seq = self.max_seq(project_id)
+        after: int | None = 0
+        while after is not None:
+            rows, after = self._database.read(
+                _reports.export_page, project_id, split, statuses, include_unlabelled, after, until_seq
+            )
+            yield from rows
+
+    # Queue and hand-out.
+
+    def fill_queue(self, project_id: int, items: Sequence[QueueItem], replace: bool) -> int:
+        """Queue sentences and return how many; annotated, duplicate and queued ones are passed over.
+
+        With `replace`, items of the same split that no tab holds leave the queue first, in the same transaction.
+        """
+        return self._database.write(_queue.fill, project_id, items, replace) if items else 0
+
+    def ready(self, project_id: int, split: Split) -> int:
+        """How many queued sentences no tab holds."""
+        return self._database.read(_queue.ready, project_id, split)
+
+    def claim(
+        self,
+        project_id: int,
+        annotator_id: int,
+        client: str,
+        split: Split,
+        n: int,
+        seconds: float = 600,
+        per_tab_share: bool = True,
+    ) -> list[HandOut]:
+        """Lease up to `n` more sentences to a tab, lowest rank first; no other tab gets them before the lease ends.
+
+        With `per_tab_share` a tab holds at most half its even share of what is open (but 2 at least), so that the last
+        sentences are not all in one browser.
+        """
+        if n <= 0:
+            return []
+        return self._database.write(_queue.claim, project_id, annotator_id, client, split, n, seconds, per_tab_share)
+
+    def renew(
+        self, project_id: int, annotator_id: int, client: str, sentence_ids: Sequence[int], seconds: float = 600
+    ) -> list[int]:
+        """Prolong a tab's leases and return the ids it still holds; writes only when one is half used up."""
+        if not sentence_ids:
+            return []
+        at, until = self._database.read(_queue.leases, project_id, annotator_id, client, sentence_ids)
+        if all((end - at).total_seconds() > seconds / 2 for end in until.values()):
+            return sorted(until)
+        return self._database.write(_queue.renew, project_id, annotator_id, client, sentence_ids, seconds)
+
+    def release(self, annotator_id: int, client: str) -> None:
+        """Give back everything a tab holds."""
+        self._database.write(_queue.release, annotator_id, client)
+
+    def held(self, project_id: int, client: str, annotator_id: int) -> list[HandOut]:
+        """What a tab holds now, lowest rank first."""
+        return self._database.read(_queue.held, project_id, client, annotator_id)
+
+    # Runs.
+
+    def start_run(
+        self,
+        project_id: int,
+        round: int,
+        config: Mapping[str, Any],
+        seed: int,
+        watermark: int,
+        n_train: int,
+        attempt: int = 1,
+    ) -> Run:
+        """A new run, running; NotFound if there is no such project."""
+        return self._database.write(_runs.start, project_id, round, config, seed, watermark, n_train, attempt)
+
+    def heartbeat(self, run_id: int, phase: str, progress: float, seconds_left: float | None, message: str) -> None:
+        """Note that the run is alive and how far (0..1) it is in its phase; LeaseLost when it was ended meanwhile."""
+        self._database.write(_runs.heartbeat, run_id, phase, progress, seconds_left, message)
+
+    def add_training_sentences(self, run_id: int, ids: Sequence[int]) -> None:
+        """Note what the run is trained on; Refused for evaluation sentences and their duplicates in the pool."""
+        self._database.write(_runs.add_training_sentences, run_id, ids)
+
+    def finish_run(
+        self, run_id: int, metrics: Mapping[str, Any], checkpoint: str | None, served: bool, message: str
+    ) -> None:
+        """The run is done; with `served` its suggestions are shown from now on. LeaseLost when ended meanwhile."""
+        self._database.write(_runs.finish, run_id, metrics, checkpoint, served, message)
+
+    def fail_run(self, run_id: int, failure: str) -> None:
+        """The run ended without a result, and why; Refused when it is done already."""
+        self._database.write(_runs.fail, run_id, failure)
+
+    def runs(self, project_id: int) -> list[Run]:
+        """The project's runs, oldest first."""
+        return self._database.read(_runs.runs, project_id)
+
+    def run(self, run_id: int) -> Run:
+        """The run; NotFound."""
+        return self._database.read(_runs.run, run_id)
+
+    def last_run(self, project_id: int) -> Run | None:
+        """The project's newest run, None before the first."""
+        return self._database.read(_runs.last_run, project_id)
+
+    def stale_runs(self, older_than_seconds: float) -> list[Run]:
+        """Running runs of all projects that gave no sign of life for so many seconds."""
+        return self._database.read(_runs.stale, older_than_seconds)
+
+    def save_predictions(self, run_id: int, predictions: Iterable[RunPrediction]) -> None:
+        """Keep predictions on the reserve; Refused for pool sentences. A transaction for each ROWS_PER_WRITE rows."""
+        for chunk in _in_chunks(predictions):
+            self._database.write(_suggestions.save_predictions, run_id, chunk)
+
+    def predictions(self, run_id: int) -> dict[int, tuple[Span, ...]]:
+        """What the run predicts on the reserve, by sentence id."""
+        return self._database.read(_suggestions.predictions, run_id)
+
+    def save_suggestions(self, run_id: int, suggestions: Iterable[Suggestion]) -> None:
+        """Keep suggestions; Refused for evaluation sentences. A transaction for each ROWS_PER_WRITE rows."""
+        for chunk in _in_chunks(suggestions):
+            self._database.write(_suggestions.save_suggestions, run_id, chunk)
+
+    def suggestion(self, run_id: int, sentence_id: int) -> Suggestion | None:
+        """What the run suggests for the sentence, None if it says nothing of it."""
+        return self._database.read(_suggestions.suggestion, run_id, sentence_id)
+
+    def save_scores(self, run_id: int, scores: Iterable[tuple[int, float]]) -> None:
+        """Keep (sentence id, score); Refused for evaluation sentences. A transaction for each ROWS_PER_WRITE rows."""
+        for chunk in _in_chunks(scores):
+            self._database.write(_suggestions.save_scores, run_id, chunk)
+
+    def scores(self, run_id: int) -> dict[int, float]:
+        """The run's acquisition scores by sentence id."""
+        return self._database.read(_suggestions.scores, run_id)
+
+    def request_retrain(self, project_id: int) -> None:
+        """Somebody wants a training now, or a retry."""
+        self._database.write(_projects.set_retrain_request, project_id, True)
+
+    def retrain_requested(self, project_id: int) -> bool:
+        """Whether somebody wants a training now."""
+        return self._database.read(_projects.retrain_requested, project_id)
+
+    def clear_retrain_request(self, project_id: int) -> None:
+        """The request has been answered."""
+        self._database.write(_projects.set_retrain_request, project_id, False)
+
+    # Workers.
+
+    def take_lease(self, project_id: int, holder: str, seconds: float) -> bool:
+        """Whether the holder now has the project to itself for so many seconds."""
+        return self._database.write(_workers.take_lease, project_id, holder, seconds)
+
+    def renew_lease(self, project_id: int, holder: str, seconds: float) -> None:
+        """Prolong the lease; LeaseLost when the holder has it no longer."""
+        self._database.write(_workers.renew_lease, project_id, holder, seconds)
+
+    def release_lease(self, project_id: int, holder: str) -> None:
+        """Give the project back, if the holder still has it."""
+        self._database.write(_workers.release_lease, project_id, holder)
+
+    def worker_seen(self, holder: str, state: str) -> None:
+        """A worker process is alive and does this."""
+        self._database.write(_workers.seen, holder, state)
+
+    def workers(self, alive_within_seconds: float) -> list[WorkerStatus]:
+        """Worker processes heard of in the last so many seconds, the latest first."""
+        return self._database.read(_workers.workers, alive_within_seconds)
+
+    # Audit.
+
+    def record(self, project_id: int | None, annotator_id: int | None, kind: str, **details: Any) -> None:
+        """Keep an event; details must be JSON values."""
+        self._database.write(_workers.record, project_id, annotator_id, kind, details)
+
+    def audit(self, project_id: int) -> list[AuditEvent]:
+        """The project's events, oldest first."""
+        return self._database.read(_workers.audit, project_id)
+
+
+def _in_chunks(items: Iterable[T]) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, ROWS_PER_WRITE)):
+        yield chunk
