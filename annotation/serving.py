@@ -1,0 +1,139 @@
+"""Which run serves: F1 of every run on today's evaluation labels, the gate a new run must pass, and which weights stay.
+
+Runs keep their predictions on the whole reserve, so nothing here needs a tagger: when evaluation labels arrive, the F1
+of all earlier runs is computed again on the same sentences, and no curve ever mixes two test sets.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from maner_core.evaluation import bootstrap_f1, entity_counts, f1_report, paired_bootstrap
+from maner_core.spans import Span
+from storage import Project, Run, RunState, Split, Store
+
+SIGNIFICANCE = 0.05
+"""A new run is refused where it is worse than the serving one with p below this."""
+KEPT_RUNS = 5
+"""Newest runs whose weights stay on disk, besides the serving and the best one."""
+
+Predictions = Mapping[int, tuple[Span, ...]]
+"""Sentence id -> predicted spans."""
+Gold = Sequence[tuple[int, tuple[Span, ...]]]
+"""(sentence id, spans a person gave it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunF1:
+    """One point of the curve: F1 (0 to 1) of a run with its 95 % interval, on `evaluation_sentences` sentences."""
+
+    run: Run
+    f1: float
+    f1_low: float
+    f1_high: float
+    evaluation_sentences: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a new run serves, why, and how surprising its F1 is if it were no worse (None: not compared)."""
+
+    serves: bool
+    why: str
+    p_worse: float | None = None
+
+
+def evaluation_labels(store: Store, project_id: int) -> list[tuple[int, tuple[Span, ...]]]:
+    """Today's gold annotations of the reserve."""
+    return [(item.sentence.id, item.annotation.spans) for item in store.labelled(project_id, Split.RESERVE)]
+
+
+def evaluate(gold: Gold, predictions: Predictions) -> dict[str, Any]:
+    """F1 of stored predictions as a run's metrics keep it; f1 and its interval are None without evaluation labels."""
+    gold, spans, predicted = _side_by_side(gold, predictions)
+    report = f1_report(spans, predicted)
+    low, high = bootstrap_f1(entity_counts(spans, predicted))
+    known = bool(gold)
+    return {
+        "f1": report.f1 if known else None,
+        "f1_low": low if known else None,
+        "f1_high": high if known else None,
+        "precision": report.precision if known else None,
+        "recall": report.recall if known else None,
+        "evaluation_sentences": len(gold),
+        "evaluation_entities": report.n_gold,
+        "per_label": {label: asdict(score) for label, score in report.per_label.items()},
+    }
+
+
+def f1_history(store: Store, project_id: int) -> list[RunF1]:
+    """F1 of every finished run on today's evaluation labels, oldest run first; empty without any. Loads no tagger."""
+    gold = evaluation_labels(store, project_id)
+    runs = [run for run in store.runs(project_id) if run.state is RunState.DONE] if gold else []
+    history = []
+    for run in sorted(runs, key=lambda run: run.id):
+        metrics = evaluate(gold, store.predictions(run.id))
+        if metrics["evaluation_sentences"]:
+            history.append(
+                RunF1(run, metrics["f1"], metrics["f1_low"], metrics["f1_high"], metrics["evaluation_sentences"])
+            )
+    return history
+
+
+def judge(store: Store, project: Project, predictions: Predictions, home: Path) -> Verdict:
+    """Whether a new run with these predictions may serve: unless it is significantly worse than the serving one."""
+    if project.serving_run is None:
+        return Verdict(True, "This is the first tagger of the project.")
+    serving = store.run(project.serving_run)
+    if not checkpoint_folder(home, serving).is_dir():
+        return Verdict(True, f"The weights of run {serving.id}, which served until now, are gone.")
+    stored = store.predictions(serving.id)
+    gold = [item for item in evaluation_labels(store, project.id) if item[0] in stored and item[0] in predictions]
+    if not gold:
+        return Verdict(True, f"There are no evaluation labels yet to compare it with run {serving.id}.")
+    _, spans, before = _side_by_side(gold, stored)
+    _, _, after = _side_by_side(gold, predictions)
+    p_worse = paired_bootstrap(entity_counts(spans, before), entity_counts(spans, after))
+    new, old = f1_report(spans, after).f1, f1_report(spans, before).f1
+    against = f"F1 {100 * new:.1f} against {100 * old:.1f} of run {serving.id} on {len(gold)} evaluation sentences"
+    if new < old and p_worse < SIGNIFICANCE:
+        return Verdict(False, f"Run {serving.id} goes on serving: {against} is significantly worse.", p_worse)
+    return Verdict(True, f"It is not significantly worse: {against}.", p_worse)
+
+
+def run_folder(home: Path, run_id: int) -> Path:
+    """Where the weights of a run live."""
+    return home / "runs" / str(run_id)
+
+
+def checkpoint_folder(home: Path, run: Run) -> Path:
+    """Where a finished run's weights are or were."""
+    return home / run.checkpoint if run.checkpoint else run_folder(home, run.id)
+
+
+def prune_checkpoints(store: Store, project_id: int, home: Path) -> list[int]:
+    """Delete the weights of this project's runs but the serving, the best and the newest; the ids of those deleted.
+
+    Rows, metrics and predictions stay. Only call it between rounds: what a running run writes is not spared otherwise.
+    """
+    runs = sorted(store.runs(project_id), key=lambda run: run.id)
+    done = [run.id for run in runs if run.state is RunState.DONE]
+    kept = {store.project(project_id).serving_run, *done[-KEPT_RUNS:]}
+    history = f1_history(store, project_id)
+    if history:
+        kept.add(max(history, key=lambda point: point.f1).run.id)
+    deleted = []
+    for run in runs:
+        folder = run_folder(home, run.id)
+        if run.id not in kept and run.state is not RunState.RUNNING and folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            deleted.append(run.id)
+    return deleted
+
+
+def _side_by_side(gold: Gold, predictions: Predictions) -> tuple[Gold, list[Sequence[Span]], list[Sequence[Span]]]:
+    """The gold annotations that have predictions, their spans, and the predicted spans in the same order."""
+    both = [item for item in gold if item[0] in predictions]
+    return both, [spans for _, spans in both], [predictions[sentence_id] for sentence_id, _ in both]

@@ -1,0 +1,92 @@
+"""What the loop needs of a tagger: a way to train one and a way to load one, so that a stand-in fits in its place.
+
+Importing this module loads no torch; `real_tools` does.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from maner_core.config import TrainConfig
+from maner_core.spans import Span
+
+
+class TrainProgress(Protocol):
+    """What a training tells after each step."""
+
+    @property
+    def step(self) -> int: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def seconds_left(self) -> float: ...
+
+
+class TaggerPrediction(Protocol):
+    """What a tagger says of one sentence: probabilities (n_words, n_tags), embedding (hidden,)."""
+
+    @property
+    def probabilities(self) -> npt.NDArray[np.float32]: ...
+    @property
+    def embedding(self) -> npt.NDArray[np.float32]: ...
+    @property
+    def spans(self) -> list[Span]: ...
+    def span_confidences(self) -> list[float]: ...
+    def word_confidences(self) -> npt.NDArray[np.float32]: ...
+
+
+class LoadedTagger(Protocol):
+    """A tagger that can be asked."""
+
+    @property
+    def labels(self) -> list[str]: ...
+    def predict(
+        self, sentences: Sequence[Sequence[str]], on_progress: Callable[[float], None] | None = None
+    ) -> Sequence[TaggerPrediction]: ...
+
+
+class TrainFunction(Protocol):
+    """maner_core.training.train, or a stand-in; the report is a dataclass of plain values."""
+
+    def __call__(
+        self,
+        sentences: Sequence[Sequence[str]],
+        spans: Sequence[Sequence[Span]],
+        labels: Sequence[str],
+        config: TrainConfig,
+        folder: Path,
+        on_progress: Callable[[TrainProgress], None],
+    ) -> Any: ...
+
+
+LoadFunction = Callable[[Path], LoadedTagger]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """How to train a tagger and how to load one."""
+
+    train: TrainFunction
+    load: LoadFunction
+
+
+def real_tools(cache: Path | None = None) -> Tools:
+    """maner_core's own; `cache` is where the bundled backbone is kept. Imports torch."""
+    from maner_core.inference import Tagger
+    from maner_core.training import train
+
+    def train_and_cache(
+        sentences: Sequence[Sequence[str]],
+        spans: Sequence[Sequence[Span]],
+        labels: Sequence[str],
+        config: TrainConfig,
+        folder: Path,
+        on_progress: Callable[[TrainProgress], None],
+    ) -> Any:
+        return train(sentences, spans, labels, config, folder, on_progress, cache=cache)
+
+    return Tools(train_and_cache, Tagger.load)

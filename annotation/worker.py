@@ -1,0 +1,299 @@
+"""The process that trains: looks for projects that are due, holds the lease of one, and runs its round.
+
+`python -m annotation worker`, started by the app or by hand on another machine with the same database. All it knows is
+in the database, so that it may be killed at any moment and any number of workers may run.
+"""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from platform import node
+
+from annotation.loop import RoundProgress, run_round
+from annotation.settings import Settings
+from annotation.tagging import Tools, real_tools
+from annotation.trigger import Due, Trigger
+from maner_core.errors import LeaseLost, RunStopped
+from storage import Project, RunState, Store
+
+POLL_SECONDS = 1.5
+"""Between two looks at the database while nothing is due."""
+BEAT_SECONDS = 3.0
+"""Between two signs of life."""
+LEASE_SECONDS = 30.0
+"""A worker silent for so long has died, and another may take over."""
+TOLD_SECONDS = 1.0
+"""Progress is written so often at most: every write costs the annotators' database a sync to disk."""
+BACK_OFF_SECONDS = 10.0
+"""Rest of a project after a failure, times the number of failures in a row, up to LONGEST_BACK_OFF_SECONDS."""
+LONGEST_BACK_OFF_SECONDS = 300.0
+NICENESS = 10
+STOP_SECONDS = 10.0
+KEPT_LOGS = 10
+PARENT_VARIABLE = "MANER_WORKER_PARENT"
+KILLED = "The worker died during this run (phase: {phase}): it was killed, or the machine ran out of memory."
+
+log = logging.getLogger("annotation.worker")
+
+
+class Pulse:
+    """Signs of life from a thread of its own: of the worker always, of its lease and run while a round is going.
+
+    It is also what a round reports to: calling it stores the progress, or raises RunStopped or LeaseLost.
+    """
+
+    def __init__(self, store: Store, holder: str, stop: threading.Event, parent: int | None = None) -> None:
+        self.stop = stop
+        self._store = store
+        self._holder = holder
+        self._parent = parent
+        self._lock = threading.Lock()
+        self._project_id: int | None = None
+        self._latest: RoundProgress | None = None
+        self._told_at = float("-inf")
+        self._lost = False
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat_until_the_end, name="pulse", daemon=True)
+
+    def __enter__(self) -> "Pulse":
+        self.beat()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def begin(self, project_id: int) -> None:
+        """From now on renew the lease of this project."""
+        with self._lock:
+            self._project_id, self._latest, self._lost, self._told_at = project_id, None, False, float("-inf")
+
+    def end(self) -> None:
+        """The round is over."""
+        with self._lock:
+            self._project_id = self._latest = None
+
+    def __call__(self, progress: RoundProgress) -> None:
+        """Take note of a round's progress. Raises RunStopped when asked to stop, LeaseLost when another took over."""
+        if self.stop.is_set():
+            raise RunStopped("the worker was asked to stop")
+        with self._lock:
+            if self._lost:
+                raise LeaseLost("another worker has taken over this project")
+            new_phase = self._latest is None or self._latest.phase != progress.phase
+            self._latest = progress
+            if new_phase or time.monotonic() - self._told_at >= TOLD_SECONDS:
+                self._tell(progress)
+
+    def beat(self) -> None:
+        """One sign of life, and one look whether the app that started this worker is still there."""
+        if self._parent is not None and os.getppid() != self._parent:
+            self.stop.set()
+        with self._lock:
+            self._store.worker_seen(self._holder, "idle" if self._latest is None else self._latest.phase)
+            if self._project_id is None:
+                return
+            try:
+                self._store.renew_lease(self._project_id, self._holder, LEASE_SECONDS)
+                if self._latest is not None:
+                    self._tell(self._latest)
+            except LeaseLost:
+                self._lost = True
+
+    def _tell(self, progress: RoundProgress) -> None:
+        self._told_at = time.monotonic()
+        self._store.heartbeat(
+            progress.run_id, progress.phase, progress.progress, progress.seconds_left, progress.message
+        )
+
+    def _beat_until_the_end(self) -> None:
+        while not self._ended.wait(BEAT_SECONDS):
+            try:
+                self.beat()
+            except Exception:  # a busy or absent database must not end the signs of life for good
+                log.exception("a sign of life could not be stored")
+
+
+class Worker:
+    """Runs the rounds of all projects in turn. `stop` ends it between two steps of whatever it does."""
+
+    def __init__(
+        self,
+        store: Store,
+        home: Path,
+        stop: threading.Event,
+        parent: int | None = None,
+        tools: Callable[[], Tools] = real_tools,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.holder = f"{node()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+        self.failures = 0
+        self._store = store
+        self._home = home
+        self._stop = stop
+        self._parent = parent
+        self._tools = tools
+        self._now = now
+        self._trigger = Trigger(store)
+        self._failed_in_a_row: dict[int, int] = {}
+        self._rests_until: dict[int, float] = {}
+
+    def serve(self, once: bool = False) -> None:
+        """Look for work until stopped; with `once`, until nothing is due."""
+        with Pulse(self._store, self.holder, self._stop, self._parent) as pulse:
+            while not self._stop.is_set():
+                worked = self._look(pulse)
+                if once and not worked:
+                    return
+                if not worked:
+                    self._stop.wait(POLL_SECONDS)
+
+    def _look(self, pulse: Pulse) -> bool:
+        """One turn over all projects; whether there was anything to do."""
+        try:
+            projects = self._store.projects()
+        except Exception:  # the database may be restarting
+            log.exception("the projects could not be read")
+            return False
+        worked = False
+        for project in projects:
+            if not self._stop.is_set():
+                worked = self._attend(project, pulse) or worked
+        return worked
+
+    def _attend(self, project: Project, pulse: Pulse) -> bool:
+        """Run one round of the project if one is due; nothing that happens in it ends the worker."""
+        if time.monotonic() < self._rests_until.get(project.id, 0.0):
+            return False
+        try:
+            worked = self._attend_under_lease(project, pulse)
+        except RunStopped:
+            log.info("%s: stopped", project.settings.name)
+            return True
+        except Exception:
+            log.exception("%s: the round failed", project.settings.name)
+            self._rest(project.id)
+            return True
+        if worked:
+            self._failed_in_a_row.pop(project.id, None)
+        return worked
+
+    def _attend_under_lease(self, project: Project, pulse: Pulse) -> bool:
+        last = self._store.last_run(project.id)
+        orphaned = last is not None and last.state is RunState.RUNNING
+        if not orphaned and self._trigger.due(project, self._now()) is None:
+            return False
+        if not self._store.take_lease(project.id, self.holder, LEASE_SECONDS):
+            return False
+        try:
+            self._fail_orphans(project.id)
+            # Asked again: the worker that held the lease until now may have done it.
+            due = self._trigger.due(project, self._now())
+            if due is not None:
+                self._run(project.id, due, pulse)
+            return due is not None or orphaned
+        finally:
+            self._store.release_lease(project.id, self.holder)
+
+    def _run(self, project_id: int, due: Due, pulse: Pulse) -> None:
+        project = self._store.project(project_id)
+        log.info("%s: training begins, attempt %d: %s", project.settings.name, due.attempt, due.why)
+        self._store.clear_retrain_request(project_id)
+        pulse.begin(project_id)
+        try:
+            run = run_round(self._store, project, self._home, pulse, tools=self._tools(), attempt=due.attempt)
+        finally:
+            pulse.end()
+        log.info("%s: run %d is done: %s", project.settings.name, run.id, run.message)
+
+    def _fail_orphans(self, project_id: int) -> None:
+        """Whoever holds the lease knows that no other run of the project is alive."""
+        for run in self._store.runs(project_id):
+            if run.state is RunState.RUNNING:
+                self._store.fail_run(run.id, KILLED.format(phase=run.phase or "start"))
+                log.warning("run %d was left behind by a dead worker", run.id)
+
+    def _rest(self, project_id: int) -> None:
+        self.failures += 1
+        in_a_row = self._failed_in_a_row[project_id] = self._failed_in_a_row.get(project_id, 0) + 1
+        seconds = min(BACK_OFF_SECONDS * in_a_row, LONGEST_BACK_OFF_SECONDS)
+        self._rests_until[project_id] = time.monotonic() + seconds
+
+
+def main(settings: Settings, once: bool = False) -> int:
+    """What `python -m annotation worker` runs; the exit code: 1 if `once` and a round failed, else 0."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    os.environ.update(_gentle_threads())  # before torch is imported, which is when OpenMP reads it
+    os.nice(max(0, NICENESS - os.nice(0)))
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    parent = os.environ.get(PARENT_VARIABLE)
+    store = Store(settings.database_url)
+    try:
+        store.migrate()
+        worker = Worker(
+            store,
+            settings.home,
+            stop,
+            parent=int(parent) if parent else None,
+            tools=lambda: real_tools(settings.home / "backbones"),
+        )
+        log.info("worker %s looks for work", worker.holder)
+        worker.serve(once)
+        log.info("worker %s ends", worker.holder)
+    finally:
+        store.close()
+    return 1 if once and worker.failures else 0
+
+
+def start_worker(settings: Settings) -> "subprocess.Popen[bytes]":
+    """Start a worker beside this process, with a log file of its own under home; it ends when this process does."""
+    logs = settings.home / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    for old in sorted(logs.glob("worker-*.log"))[: -KEPT_LOGS + 1]:
+        old.unlink(missing_ok=True)
+    root = str(Path(__file__).resolve().parents[1])
+    environment = {
+        **os.environ,
+        **_gentle_threads(),
+        "MANER_HOME": str(settings.home),
+        "MANER_DATABASE_URL": settings.database_url,
+        "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
+        PARENT_VARIABLE: str(os.getpid()),
+    }
+    started = datetime.now(UTC)
+    with (logs / f"worker-{started:%Y%m%dT%H%M%S%f}.log").open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "annotation", "worker"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches the app, which then stops its worker in order
+        )
+
+
+def stop_worker(process: "subprocess.Popen[bytes]", seconds: float = STOP_SECONDS) -> int:
+    """Ask a worker to stop, kill it after `seconds`; its exit code. A run it leaves behind starts again next time."""
+    process.terminate()
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def _gentle_threads() -> dict[str, str]:
+    """One core stays free for the pages, and threads that wait do not spin (halves a step's time beside other work)."""
+    threads = str(max(1, (os.cpu_count() or 1) - 1))
+    return {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE"}

@@ -1,0 +1,441 @@
+"""One round: what is trained on, which run serves, what is scored, queued and suggested."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from loop_helpers import (
+    claim_all,
+    draft,
+    fill_randomly,
+    label,
+    label_reserve,
+    make_project,
+    open_store,
+    queue_items,
+    run_stub_round,
+    save,
+)
+from stub_tagger import STUB, StubTagger
+
+from annotation.hand_out import top_up
+from annotation.loop import (
+    GATE_LABELS,
+    RANDOM_SHARE,
+    SHORTEST_QUEUE,
+    STOPPED,
+    RoundProgress,
+    plain_words,
+    run_round,
+    run_seed,
+    training_set,
+)
+from annotation.serving import KEPT_RUNS, evaluate, f1_history, prune_checkpoints, run_folder
+from annotation.tagging import LoadedTagger, Tools
+from maner_core.errors import InvalidConfig, RunFailed, RunStopped
+from maner_core.spans import Span
+from storage import Origin, Project, RunState, Split, Status, Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_store(tmp_path / "home")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def project(store: Store) -> Project:
+    return make_project(store)
+
+
+def worse_after(run_id: int) -> Tools:
+    """From the run after this one on, taggers call every word they know a person."""
+
+    def load(folder: Path) -> LoadedTagger:
+        tagger = StubTagger.load(folder)
+        known = tagger.memory
+        return tagger if int(folder.name) <= run_id else replace(tagger, memory=dict.fromkeys(known, "B-PER"))
+
+    return Tools(STUB.train, load)
+
+
+# The training set.
+
+
+def test_a_sentence_saved_with_no_entity_is_trained_on(store: Store, home: Path, project: Project) -> None:
+    first, second, *_ = store.unlabelled_pool(project.id)
+    save(store, project, [draft(first, ()), draft(second, (Span(0, 1, "PER"),))])
+    chosen = training_set(store, project.id)
+    assert chosen.ids == [first.id, second.id]
+    assert chosen.spans == [(), (Span(0, 1, "PER"),)]
+    assert run_stub_round(store, project, home).n_train == 2
+
+
+def test_skipped_and_flagged_sentences_are_not_trained_on(store: Store, project: Project) -> None:
+    skipped, flagged, kept = store.unlabelled_pool(project.id)[:3]
+    save(store, project, [draft(skipped, (), Status.SKIPPED), draft(flagged, status=Status.FLAGGED), draft(kept)])
+    assert training_set(store, project.id).ids == [kept.id]
+
+
+def test_no_evaluation_sentence_is_trained_on_scored_queued_or_suggested(
+    store: Store, home: Path, project: Project
+) -> None:
+    label(store, project, 60)
+    label_reserve(store, project, 20)
+    run = run_stub_round(store, project, home)
+    reserve = {sentence.id for sentence in store.sentences(project.id, Split.RESERVE)}
+    assert not reserve & set(training_set(store, project.id).ids)
+    assert not reserve & set(store.scores(run.id))
+    assert not reserve & set(queue_items(store, project))
+    assert all(store.suggestion(run.id, sentence_id) is None for sentence_id in reserve)
+    assert run.n_train == 60
+
+
+def test_a_label_that_arrives_during_training_belongs_to_the_next_run(
+    store: Store, home: Path, project: Project
+) -> None:
+    label(store, project, 10)
+    late: list[int] = []
+
+    def label_one_more(progress: RoundProgress) -> None:
+        if progress.phase == "training" and not late:
+            late.extend(sentence.id for sentence in label(store, project, 1))
+
+    first = run_round(store, project, home, label_one_more, tools=STUB)
+    assert first.n_train == 10
+    assert store.training_labels_since(project.id, first.watermark) == 1
+    second = run_stub_round(store, project, home)
+    assert second.n_train == 11
+    assert late[0] in training_set(store, project.id).ids
+    assert store.training_labels_since(project.id, second.watermark) == 0
+
+
+def test_without_an_entity_nothing_is_trained_and_no_run_begins(store: Store, home: Path, project: Project) -> None:
+    save(store, project, [draft(sentence, ()) for sentence in store.unlabelled_pool(project.id)[:5]])
+    with pytest.raises(RunFailed, match="none of the 5 labelled sentences has an entity"):
+        run_stub_round(store, project, home)
+    assert store.runs(project.id) == []
+
+
+# Scores, queue, reasons.
+
+
+def test_every_unlabelled_sentence_of_the_pool_gets_a_score(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 60)
+    run = run_stub_round(store, project, home)
+    scores = store.scores(run.id)
+    assert set(scores) == {sentence.id for sentence in store.unlabelled_pool(project.id)}
+    assert len(scores) == 60
+    assert np.isfinite(list(scores.values())).all()
+
+
+def test_sentences_without_a_predicted_entity_are_in_the_predictions_scores_and_suggestions(
+    store: Store, home: Path, project: Project
+) -> None:
+    label(store, project, 60)
+    run = run_stub_round(store, project, home)
+    predictions = store.predictions(run.id)
+    assert len(predictions) == 30
+    assert () in predictions.values()
+    suggested = [store.suggestion(run.id, sentence.id) for sentence in store.unlabelled_pool(project.id)]
+    assert any(suggestion is not None and not suggestion.spans for suggestion in suggested)
+
+
+def test_before_the_gate_the_queue_is_random_and_the_scores_are_kept(
+    store: Store, home: Path, project: Project
+) -> None:
+    label(store, project, GATE_LABELS - 1)
+    run = run_stub_round(store, project, home)
+    items = queue_items(store, project)
+    assert {(item.origin, item.strategy) for item in items.values()} == {(Origin.RANDOM, "random")}
+    assert all(f"{GATE_LABELS} labels" in item.reason for item in items.values())
+    assert {sentence_id: item.score for sentence_id, item in items.items()} == store.scores(run.id)
+    assert run.metrics["selection"] == "random"
+
+
+def test_few_entities_keep_the_gate_shut(store: Store, home: Path, project: Project) -> None:
+    chosen = store.unlabelled_pool(project.id)[:60]
+    save(store, project, [draft(sentence, (Span(0, 1, "PER"),) if i < 19 else ()) for i, sentence in enumerate(chosen)])
+    assert run_stub_round(store, project, home).metrics["selection"] == "random"
+
+
+def test_behind_the_gate_the_queue_follows_the_scores_but_for_a_random_tenth(store: Store, home: Path) -> None:
+    project = make_project(store, pool=400, name="large")
+    label(store, project, GATE_LABELS)
+    run = run_stub_round(store, project, home)
+    items = queue_items(store, project)
+    assert len(items) == SHORTEST_QUEUE == run.metrics["queued"]
+    by_chance = [item for item in items.values() if item.origin is Origin.RANDOM]
+    assert len(by_chance) == RANDOM_SHARE * SHORTEST_QUEUE
+    assert {item.propensity for item in by_chance} == {10 / 350}
+    active = sorted((item for item in items.values() if item.origin is Origin.ACTIVE), key=lambda item: item.rank)
+    scores = [item.score or 0.0 for item in active]
+    assert scores == sorted(scores, reverse=True)
+    left_out = set(store.scores(run.id)) - set(items)
+    assert min(scores) >= max(store.scores(run.id)[sentence_id] for sentence_id in left_out)
+    assert {(item.strategy, item.run_id, item.round) for item in active} == {("mnlp", run.id, 1)}
+    assert all(item.reason.startswith("unsure ") for item in active)
+
+
+def test_the_queue_lasts_for_four_rounds(store: Store, home: Path) -> None:
+    project = make_project(store, pool=400, name="large", retrain_every=40)
+    label(store, project, 40)
+    assert run_stub_round(store, project, home).metrics["queued"] == 160
+
+
+def test_a_new_ranking_replaces_what_is_not_on_a_screen(store: Store, home: Path) -> None:
+    project = make_project(store, pool=300, name="large")
+    label(store, project, GATE_LABELS)
+    before = fill_randomly(store, project, 80)
+    annotator = store.annotator("Achieng")
+    held = store.claim(project.id, annotator.id, "tab", Split.POOL, 20, per_tab_share=False)
+    run = run_stub_round(store, project, home)
+    items = queue_items(store, project)
+    on_screen = {item.sentence.id for item in held}
+    assert [item.sentence.id for item in store.held(project.id, "tab", annotator.id)] == before[:20]
+    assert store.ready(project.id, Split.POOL) >= SHORTEST_QUEUE
+    fresh = {sentence_id: item for sentence_id, item in items.items() if sentence_id not in on_screen}
+    assert {item.run_id for item in fresh.values()} == {run.id}
+
+
+def test_the_strategy_random_scores_nothing_and_still_suggests_for_the_queue(store: Store, home: Path) -> None:
+    project = make_project(store, pool=300, name="plain", strategy="random")
+    label(store, project, 60)
+    run = run_stub_round(store, project, home)
+    assert store.scores(run.id) == {}
+    queued = claim_all(store, project)
+    assert len(queued) == SHORTEST_QUEUE
+    assert all(store.suggestion(run.id, sentence_id) for sentence_id in queued)
+
+
+def test_every_queued_sentence_has_a_suggestion_of_the_serving_run_also_below_the_threshold(
+    store: Store, home: Path
+) -> None:
+    project = make_project(store, pool=300, name="strict", suggestion_threshold=0.99)
+    label(store, project, 60)
+    fill_randomly(store, project, 100)
+    run = run_stub_round(store, project, home)
+    handed = store.claim(project.id, store.annotator("Achieng").id, "tab", Split.POOL, 200, per_tab_share=False)
+    suggestions = [item.suggestion for item in handed]
+    assert all(suggestion is not None and suggestion.run_id == run.id for suggestion in suggestions)
+    confidences = [span.confidence for suggestion in suggestions if suggestion for span in suggestion.spans]
+    assert confidences
+    assert max(confidences) < 0.99
+    for item in handed:
+        assert item.suggestion is not None
+        assert len(item.suggestion.word_confidence) == len(item.sentence.tokens)
+
+
+def test_the_queue_is_never_empty_while_rounds_run(store: Store, home: Path) -> None:
+    """Two threads: one labels from the queue without a break, the other runs rounds."""
+    project = make_project(store, pool=600, name="busy")
+    top_up(store, project.id)
+    label(store, project, 10)
+    annotator, ends, labelled, empty = store.annotator("Achieng"), threading.Event(), [0], [0]
+
+    def annotate() -> None:
+        while not ends.is_set() and labelled[0] < 350:
+            handed = store.claim(project.id, annotator.id, "tab", Split.POOL, 5, per_tab_share=False)
+            empty[0] += not handed
+            store.save_annotations(project.id, annotator.id, [draft(item.sentence) for item in handed])
+            labelled[0] += len(handed)
+            if store.ready(project.id, Split.POOL) < 60:
+                top_up(store, project.id)
+
+    thread = threading.Thread(target=annotate)
+    thread.start()
+    try:
+        for _ in range(4):
+            run_stub_round(store, project, home)
+    finally:
+        ends.set()
+        thread.join()
+    assert labelled[0] > 0
+    assert empty[0] == 0
+
+
+# Evaluation and the run that serves.
+
+
+def test_the_first_run_serves(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 20)
+    run = run_stub_round(store, project, home)
+    assert run.state is RunState.DONE
+    assert run.served
+    assert store.project(project.id).serving_run == run.id
+    assert run.metrics["f1"] is None
+    assert run.metrics["evaluation_sentences"] == 0
+
+
+def test_metrics_hold_f1_with_its_interval_on_the_labelled_evaluation_sentences(
+    store: Store, home: Path, project: Project
+) -> None:
+    label(store, project, 100)
+    label_reserve(store, project, 25)
+    metrics = run_stub_round(store, project, home).metrics
+    assert metrics["evaluation_sentences"] == 25
+    assert 0 < metrics["f1_low"] <= metrics["f1"] <= metrics["f1_high"] <= 1
+    assert set(metrics["per_label"]) <= {"PER", "LOC", "ORG"}
+    assert {"training", "evaluating", "scoring", "suggesting"} <= set(metrics["seconds"])
+
+
+def test_a_run_that_is_significantly_worse_does_not_serve(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 60)
+    label_reserve(store, project, 30)
+    good = run_stub_round(store, project, home)
+    label(store, project, 10)
+    bad = run_round(store, store.project(project.id), home, tools=worse_after(good.id))
+    assert not bad.served
+    assert store.project(project.id).serving_run == good.id
+    assert f"Run {good.id} goes on serving" in bad.message
+    assert bad.metrics["p_worse"] < 0.05
+    handed = store.claim(project.id, store.annotator("Achieng").id, "tab", Split.POOL, 30, per_tab_share=False)
+    assert {item.suggestion.run_id for item in handed if item.suggestion} == {good.id}
+    assert all(item.suggestion for item in handed)
+
+
+def test_without_evaluation_labels_a_new_run_serves(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 30)
+    first = run_stub_round(store, project, home)
+    second = run_round(store, store.project(project.id), home, tools=worse_after(first.id))
+    assert second.served
+    assert "no evaluation labels" in second.message
+
+
+def test_a_run_no_better_than_the_serving_one_serves(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 60)
+    label_reserve(store, project, 30)
+    run_stub_round(store, project, home)
+    again = run_stub_round(store, project, home)
+    assert again.served
+    assert "not significantly worse" in again.message
+
+
+def test_the_curve_is_computed_again_on_todays_labels_from_stored_predictions(
+    store: Store, home: Path, project: Project
+) -> None:
+    label_reserve(store, project, 5)
+    label(store, project, 20)
+    first = run_stub_round(store, project, home)
+    label(store, project, 60)
+    second = run_stub_round(store, project, home)
+    label_reserve(store, project, 25)
+    # No weights are left: only stored predictions can answer.
+    for run in (first, second):
+        (run_folder(home, run.id) / "stub.json").unlink()
+    history = f1_history(store, project.id)
+    assert [point.run.id for point in history] == [first.id, second.id]
+    assert {point.evaluation_sentences for point in history} == {30}
+    gold = [(item.sentence.id, item.annotation.spans) for item in store.labelled(project.id, Split.RESERVE)]
+    assert history[0].f1 == evaluate(gold, store.predictions(first.id))["f1"]
+    assert first.metrics["evaluation_sentences"] == 5
+
+
+def test_weights_of_the_serving_the_best_and_the_newest_runs_stay(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 60)
+    label_reserve(store, project, 30)
+    best = run_stub_round(store, project, home)
+    tools = worse_after(best.id)
+    later = [run_round(store, store.project(project.id), home, tools=tools).id for _ in range(KEPT_RUNS + 2)]
+    kept = {int(folder.name) for folder in (home / "runs").iterdir()}
+    assert store.project(project.id).serving_run == best.id
+    assert kept == {best.id, *later[-KEPT_RUNS:]}
+
+
+def test_pruning_spares_a_run_that_is_still_running(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 20)
+    running = store.start_run(project.id, 1, {}, 1, 0, 20)
+    run_folder(home, running.id).mkdir(parents=True)
+    assert prune_checkpoints(store, project.id, home) == []
+    store.fail_run(running.id, "it was only a test")
+    assert prune_checkpoints(store, project.id, home) == [running.id]
+
+
+# Failure, seeds, progress.
+
+
+@pytest.mark.parametrize("phase", ["training", "evaluating", "scoring", "suggesting"])
+def test_a_round_that_breaks_leaves_queue_and_serving_run_as_they_were(
+    store: Store, home: Path, project: Project, phase: str
+) -> None:
+    label(store, project, 60)
+    serving = run_stub_round(store, project, home)
+    queue = claim_all(store, project)
+
+    def break_here(progress: RoundProgress) -> None:
+        if progress.phase == phase:
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        run_round(store, store.project(project.id), home, break_here, tools=STUB)
+    failed = store.last_run(project.id)
+    assert failed is not None
+    assert failed.state is RunState.FAILED
+    assert failed.failure is not None
+    assert "No space left on device" in failed.failure
+    assert store.project(project.id).serving_run == serving.id
+    assert claim_all(store, project) == queue
+
+
+def test_a_wrong_setting_is_stored_as_the_reason(store: Store, home: Path) -> None:
+    project = make_project(store, name="odd", preset="quick")
+    label(store, project, 10)
+    with pytest.raises(Exception, match="quick"):
+        run_stub_round(store, project, home)
+    failed = store.last_run(project.id)
+    assert failed is not None
+    assert "no preset 'quick'" in (failed.failure or "")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RunStopped("x"), STOPPED),
+        (InvalidConfig("steps is 0; it must be positive"), "steps is 0; it must be positive"),
+        (MemoryError(), "The machine ran out of memory; choose a smaller backbone or close other programs."),
+        (ValueError(""), "An unexpected error: ValueError: no message. The worker's log file has the details."),
+    ],
+)
+def test_failures_are_told_in_plain_words(error: BaseException, words: str) -> None:
+    assert plain_words(error) == words
+
+
+def test_the_seed_depends_on_project_round_and_attempt_only() -> None:
+    seeds = {run_seed(project, number, attempt) for project in (1, 2) for number in (1, 2) for attempt in (1, 2)}
+    assert len(seeds) == 8
+    assert run_seed(1, 2, 1) == run_seed(1, 2, 1)
+
+
+def test_a_round_is_the_same_when_run_again_from_its_stored_seed(tmp_path: Path) -> None:
+    outcomes = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        store = open_store(folder)
+        project = make_project(store, pool=300)
+        label(store, project, 60)
+        label_reserve(store, project, 10)
+        run = run_stub_round(store, project, folder)
+        outcomes.append((run.seed, run.config, run.metrics["f1"], claim_all(store, project), store.scores(run.id)))
+        store.close()
+    assert outcomes[0] == outcomes[1]
+
+
+def test_rounds_count_up_and_progress_rises_within_each_phase(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 60)
+    told: list[RoundProgress] = []
+    first = run_round(store, project, home, told.append, tools=STUB)
+    assert [first.round, run_stub_round(store, project, home).round] == [1, 2]
+    phases = list(dict.fromkeys(progress.phase for progress in told))
+    assert phases == ["training", "evaluating", "scoring", "suggesting"]
+    for phase in phases:
+        shares = [progress.progress for progress in told if progress.phase == phase]
+        assert shares == sorted(shares)
+        assert all(0 <= share <= 1 for share in shares)
