@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from annotation.formats import conll, jsonl, text
-from annotation.formats.records import ReadOptions, Reading, ReadSentence, Repair, WriteOptions
+from annotation.formats.records import Reading, ReadOptions, ReadSentence, Repair, WriteOptions
 from annotation.formats.schemes import parse_tag
 from annotation.formats.source import SourceFile, load, read_lines
 from maner_core.errors import FormatError, UnknownName

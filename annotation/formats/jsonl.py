@@ -16,13 +16,13 @@ from annotation.formats.records import (
     LABELLED,
     STATUSES,
     UNLABELLED,
-    ReadOptions,
     Reading,
+    ReadOptions,
     ReadSentence,
     WriteOptions,
 )
 from annotation.formats.text import segment
-from maner_core.errors import FormatError, InvalidInput, InvalidSpans
+from maner_core.errors import FormatError, InvalidInput
 from maner_core.spans import Span, validate_spans
 
 if TYPE_CHECKING:
@@ -128,9 +128,7 @@ def _tokens(raw: object, text: str | None) -> tuple[tuple[str, ...], Starts, tup
         return tuple(words), locate(words, text), tuple(after)
     if not isinstance(raw, list) or not raw:
         raise InvalidInput("tokens is not a list with something in it; write a list of strings or of token objects")
-    tokens = tuple(item.get("text") if isinstance(item, dict) else item for item in raw)
-    if not all(isinstance(token, str) and token for token in tokens):
-        raise InvalidInput("a token is empty or no string; give each token its text")
+    tokens = tuple([_token(item) for item in raw])
     starts = locate(tokens, text) if text is not None else None
     spaces: tuple[bool, ...] | None = None
     if all(isinstance(item, dict) for item in raw):
@@ -145,6 +143,13 @@ def _tokens(raw: object, text: str | None) -> tuple[tuple[str, ...], Starts, tup
         flags = [item.get("ws") for item in raw]
         spaces = tuple(flags) if all(isinstance(flag, bool) for flag in flags) else None
     return tokens, starts, spaces
+
+
+def _token(item: object) -> str:
+    token = item.get("text") if isinstance(item, dict) else item
+    if not isinstance(token, str) or not token:
+        raise InvalidInput("a token is empty or no string; give each token its text")
+    return token
 
 
 def locate(tokens: Sequence[str], text: str) -> Starts:

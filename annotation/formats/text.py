@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import regex
 
-from annotation.formats.records import ReadOptions, Reading, ReadSentence
+from annotation.formats.records import Reading, ReadOptions, ReadSentence
 from maner_core.errors import FormatError
 
 _BOUNDARY = regex.compile(r"\b", regex.WORD | regex.V1)

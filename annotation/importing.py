@@ -1,0 +1,319 @@
+"""Files into the store: read, check, find duplicates, set evaluation sentences aside, add all in one transaction."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from annotation import near_duplicates
+from annotation.formats import Reading, ReadOptions, ReadSentence, SourceFile, read_file
+from annotation.formats.records import LABELLED, UNLABELLED
+from annotation.labels import make_labels
+from annotation.near_duplicates import Known
+from maner_core.errors import FormatError, InvalidConfig, InvalidInput, UnknownName
+from storage import ImportCounts, NewSentence, Project, ProjectSettings, Split, Store
+
+UseAs = Literal["pool", "gold", "evaluation"]
+USES: tuple[UseAs, ...] = ("pool", "gold", "evaluation")
+# pool: tags in the file are dropped; gold: they become annotations; evaluation: so, and all go to the reserve
+
+IMPORTER = "import"  # annotator of imported tags where nobody is named
+N_EXAMPLES = 5
+
+OnProgress = Callable[[str, int, int], None]  # phase, done, total
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What was read from one file."""
+
+    name: str
+    format: str
+    scheme: str | None
+    sentences: int
+    bad: tuple[str, ...]  # sentences left out: "file:line: why; what to do"
+    repairs: tuple[str, ...]  # broken tags and how they were read, "file:line: ..."
+    notes: tuple[str, ...]
+    without_tags: int  # sentences without gold labels: untagged, skipped or flagged in the file
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateExample:
+    """A sentence and the earlier one that it repeats."""
+
+    kind: str  # exact or near
+    where: str  # "file:line"
+    twin: str  # "file:line" or "sentence 17"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did; exact and near duplicates are among the added."""
+
+    project_id: int
+    added: int
+    gold: int
+    evaluation: int
+    reserved: int  # sentences of this import in the reserve
+    exact_duplicates: int
+    near_duplicates: int
+    examples: tuple[DuplicateExample, ...]
+    refused: tuple[str, ...]  # evaluation sentences that would repeat annotated ones of the pool
+    labels_added: tuple[str, ...]
+    files: tuple[FileReport, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists, dicts, strings and numbers, as JSON takes them."""
+        return asdict(self)
+
+
+def import_files(
+    store: Store,
+    project: int | ProjectSettings,
+    files: Sequence[Path | SourceFile],
+    *,
+    format: str = "auto",
+    use_as: UseAs = "pool",
+    scheme: str = "auto",
+    reserve: float | None = None,
+    annotator_id: int | None = None,
+    skip_bad: bool = False,
+    add_labels: bool = False,
+    pretokenized: bool = False,
+    on_progress: OnProgress | None = None,
+) -> ImportReport:
+    """Import files into a project, all or nothing.
+
+    `project` is an id, or the settings of a project that is created once the files are found good.
+    `reserve` is the share of sentences set aside for evaluation (default: the project's), chosen by a salted hash of
+    the document, or of the near-duplicate group where there is no document; with `use_as="evaluation"` all are.
+    Raises FormatError on the first bad sentence, and imports nothing; with `skip_bad` these are left out and listed.
+    A label that the project lacks is refused (InvalidInput) or, with `add_labels`, added.
+    """
+    settings = project if isinstance(project, ProjectSettings) else store.project(project).settings
+    _check_options(use_as, reserve)
+    progress = on_progress or _no_progress
+    options = ReadOptions(scheme=scheme, pretokenized=pretokenized)
+    readings = _read_all(files, format, options, skip_bad, progress)
+    labels_added: tuple[str, ...] = ()
+    if use_as != "pool":
+        _refuse_untagged(readings)
+        labels_added = _new_labels(settings, readings, add_labels)
+    target = _target(store, project, settings, labels_added)
+    sentences = [(reading.file, sentence) for reading in readings for sentence in reading.sentences]
+    progress("duplicates", 0, len(sentences))
+    known = [Known(*row) for row in store.groups(target.id)]
+    grouping = near_duplicates.group([sentence.tokens for _, sentence in sentences], known)
+    fraction = settings.reserve_fraction if reserve is None else reserve
+    new = [
+        _new_sentence(file, sentence, group, use_as, target.split_salt, fraction)
+        for (file, sentence), group in zip(sentences, grouping.groups, strict=True)
+    ]
+    if annotator_id is None and any(sentence.gold is not None for sentence in new):
+        annotator_id = store.annotator(IMPORTER).id
+    progress("saving", 0, len(new))
+    source = ", ".join(reading.file for reading in readings)
+    counts = store.add_sentences(target.id, new, annotator_id, source)
+    progress("saving", len(new), len(new))
+    report = _report(target.id, readings, new, counts, labels_added, tuple(_examples(sentences, grouping)))
+    _record(store, annotator_id, report, use_as)
+    return report
+
+
+def _no_progress(phase: str, done: int, total: int) -> None:
+    """Nobody watches."""
+
+
+def _check_options(use_as: str, reserve: float | None) -> None:
+    if use_as not in USES:
+        raise UnknownName(f"tags cannot be used as {use_as!r}; choose one of {', '.join(USES)}")
+    if reserve is not None and not 0 <= reserve < 1:
+        raise InvalidConfig(f"reserve is {reserve}; give a share of at least 0 and below 1")
+    if reserve is not None and use_as == "evaluation":
+        raise InvalidConfig("all sentences of an evaluation set are reserved; leave the share to reserve out")
+
+
+# Reading and checking.
+
+
+def _read_all(
+    files: Sequence[Path | SourceFile], format: str, options: ReadOptions, skip_bad: bool, progress: OnProgress
+) -> list[Reading]:
+    """Every file; FormatError for the first bad sentence unless they are to be left out."""
+    if not files:
+        raise InvalidInput("there is no file to import; name at least one")
+    readings = []
+    for number, file in enumerate(files):
+        progress("reading", number, len(files))
+        reading = read_file(file, format, options)
+        if reading.errors and not skip_bad:
+            raise _with_count(reading.errors)
+        if not reading.sentences:
+            raise FormatError(reading.file, None, "holds no sentence that can be imported", str(reading.errors[0]))
+        readings.append(reading)
+    progress("reading", len(files), len(files))
+    return readings
+
+
+def _with_count(errors: Sequence[FormatError]) -> FormatError:
+    """The first error, saying how many more there are and that the rest can be imported without them."""
+    first = errors[0]
+    more = f" (and {len(errors) - 1} more like it)" if len(errors) > 1 else ""
+    remedy = f"{first.remedy}, or import all but the bad sentences; nothing was imported"
+    return FormatError(first.file, first.line, first.problem + more, remedy)
+
+
+def _refuse_untagged(readings: Sequence[Reading]) -> None:
+    for reading in readings:
+        if all(sentence.gold is None for sentence in reading.sentences):
+            raise FormatError(
+                reading.file,
+                None,
+                "has no tags",
+                "import it into the pool, or name a file with tags in its last column",
+            )
+
+
+def _target(
+    store: Store, project: int | ProjectSettings, settings: ProjectSettings, labels_added: tuple[str, ...]
+) -> Project:
+    """The project to import into: created, or given the labels it lacks, where that is asked for."""
+    if labels_added:
+        settings = replace(settings, labels=make_labels(labels_added, settings.labels))
+    if isinstance(project, ProjectSettings):
+        return store.create_project(settings)
+    return store.update_project(project, settings) if labels_added else store.project(project)
+
+
+def _new_labels(settings: ProjectSettings, readings: Sequence[Reading], add_labels: bool) -> tuple[str, ...]:
+    """Labels of the files that the project lacks, in order of appearance. Raises InvalidInput unless welcome."""
+    found: dict[str, str] = {}
+    for reading in readings:
+        for sentence in reading.sentences:
+            for span in sentence.gold or ():
+                if span.label not in found:
+                    found[span.label] = f"{reading.file}:{sentence.line}"
+    has = {label.name for label in settings.labels}
+    missing = tuple(label for label in found if label not in has)
+    if missing and not add_labels:
+        names = ", ".join(f"{label!r} (first in the sentence at {found[label]})" for label in missing)
+        raise InvalidInput(
+            f"the project {settings.name!r} has no label {names}; "
+            f"it knows {', '.join(sorted(has)) or 'none'}: add the missing ones to the project, "
+            "or let the import add them; nothing was imported"
+        )
+    return missing
+
+
+# Sentences as the store takes them.
+
+
+def _new_sentence(
+    file: str, sentence: ReadSentence, group: str, use_as: UseAs, salt: str, fraction: float
+) -> NewSentence:
+    is_reserved = use_as == "evaluation" or sentence.reserved or in_reserve(salt, sentence.document, group, fraction)
+    meta = dict(sentence.meta)
+    if sentence.status not in (LABELLED, UNLABELLED):
+        meta["status"] = sentence.status  # skipped or flagged where it comes from; here nobody has looked at it yet
+    return NewSentence(
+        tokens=sentence.tokens,
+        text=sentence.text,
+        spaces=sentence.spaces,
+        document=sentence.document,
+        source=f"{file}:{sentence.line}",
+        split=Split.RESERVE if is_reserved else Split.POOL,
+        gold=None if use_as == "pool" else sentence.gold,
+        group=group,
+        meta=meta,
+    )
+
+
+def in_reserve(salt: str, document: str | None, group: str, fraction: float) -> bool:
+    """Whether a sentence is reserved for evaluation: the same for all of a document, or of a near-duplicate group."""
+    unit = f"group\n{group}" if document is None else f"document\n{document}"
+    digest = blake2b(f"{salt}\n{unit}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") < fraction * 2**64
+
+
+# The report.
+
+
+def _examples(
+    sentences: Sequence[tuple[str, ReadSentence]], grouping: near_duplicates.Grouping
+) -> Iterator[DuplicateExample]:
+    """The first few exact and the first few near duplicates."""
+    repeated = [(position, twin) for position, twin in enumerate(grouping.twins) if twin is not None]
+    kinds: dict[str, list[DuplicateExample]] = {"exact": [], "near": []}
+    for position, twin in repeated:
+        file, sentence = sentences[position]
+        if isinstance(twin, Known):
+            twin_tokens, where = tuple(twin.tokens), f"sentence {twin.id}"
+        else:
+            twin_tokens, where = sentences[twin][1].tokens, f"{sentences[twin][0]}:{sentences[twin][1].line}"
+        kind = "exact" if twin_tokens == sentence.tokens else "near"
+        if len(kinds[kind]) < N_EXAMPLES:
+            text = " ".join(sentence.tokens[:12])
+            kinds[kind].append(DuplicateExample(kind, f"{file}:{sentence.line}", where, text))
+        if all(len(examples) == N_EXAMPLES for examples in kinds.values()):
+            break
+    yield from kinds["exact"]
+    yield from kinds["near"]
+
+
+def _report(
+    project_id: int,
+    readings: Sequence[Reading],
+    new: Sequence[NewSentence],
+    counts: ImportCounts,
+    labels_added: tuple[str, ...],
+    examples: tuple[DuplicateExample, ...],
+) -> ImportReport:
+    return ImportReport(
+        project_id=project_id,
+        added=counts.added,
+        gold=counts.gold,
+        evaluation=counts.evaluation,
+        reserved=sum(sentence.split is Split.RESERVE for sentence in new) - len(counts.refused),
+        exact_duplicates=counts.exact_duplicates,
+        near_duplicates=counts.near_duplicates,
+        examples=examples,
+        refused=tuple(counts.refused),
+        labels_added=labels_added,
+        files=tuple(_file_report(reading) for reading in readings),
+    )
+
+
+def _file_report(reading: Reading) -> FileReport:
+    return FileReport(
+        name=reading.file,
+        format=reading.format,
+        scheme=reading.scheme,
+        sentences=len(reading.sentences),
+        bad=tuple(str(error) for error in reading.errors),
+        repairs=tuple(f"{reading.file}:{repair.line}: {repair.what}" for repair in reading.repairs),
+        notes=tuple(reading.notes),
+        without_tags=sum(sentence.gold is None for sentence in reading.sentences),
+    )
+
+
+def _record(store: Store, annotator_id: int | None, report: ImportReport, use_as: str) -> None:
+    """Keep the import in the audit trail; lists are cut short there."""
+    store.record(
+        report.project_id,
+        annotator_id,
+        "import",
+        files=[file.name for file in report.files],
+        use_as=use_as,
+        added=report.added,
+        gold=report.gold,
+        evaluation=report.evaluation,
+        reserved=report.reserved,
+        exact_duplicates=report.exact_duplicates,
+        near_duplicates=report.near_duplicates,
+        refused=len(report.refused),
+        labels_added=list(report.labels_added),
+        bad=list(islice((line for file in report.files for line in file.bad), N_EXAMPLES)),
+    )
