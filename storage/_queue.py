@@ -141,13 +141,12 @@ def renew(
     return sorted(rows.scalars())
 
 
-def release(connection: Connection, annotator_id: int, client: str) -> None:
-    """Give back everything a tab holds."""
-    connection.execute(
-        update(Queue)
-        .where(*_is_lease_of(annotator_id, client))
-        .values(annotator_id=None, client=None, leased_until=None)
-    )
+def release(connection: Connection, annotator_id: int, client: str | None) -> None:
+    """Give back everything a tab holds, or all tabs of this person."""
+    theirs = update(Queue).where(Queue.annotator_id == annotator_id, Queue.leased_until.is_not(None))
+    if client is not None:
+        theirs = theirs.where(Queue.client == client)
+    connection.execute(theirs.values(annotator_id=None, client=None, leased_until=None))
 
 
 def hand_outs(connection: Connection, project_id: int, ids: Sequence[int]) -> list[HandOut]:

@@ -124,6 +124,16 @@ def progress(connection: Connection, project_id: int) -> Progress:
     )
 
 
+def done(connection: Connection, project_id: int, annotator_id: int) -> int:
+    """How many sentences of the project this person has annotated; imported annotations are not work."""
+    statement = select(func.count(Annotations.sentence_id.distinct())).where(
+        Annotations.project_id == project_id,
+        Annotations.annotator_id == annotator_id,
+        Annotations.imported.is_(False),
+    )
+    return connection.execute(statement).scalar_one()
+
+
 def labels_per_hour(connection: Connection, project_id: int) -> list[tuple[datetime, str, int]]:
     """(start of the hour, annotator, sentences labelled in it), oldest hour first; imports are not counted."""
     rows = connection.execute(

@@ -176,6 +176,10 @@ class Store:
         """Counts of what is what; NotFound."""
         return self._database.read(_reports.progress, project_id)
 
+    def done(self, project_id: int, annotator_id: int) -> int:
+        """How many sentences of the project this person has annotated in the tool."""
+        return self._database.read(_reports.done, project_id, annotator_id)
+
     def labels_per_hour(self, project_id: int) -> list[tuple[datetime, str, int]]:
         """(start of the hour, annotator, sentences labelled in it), oldest first; imports are not counted."""
         return self._database.read(_reports.labels_per_hour, project_id)
@@ -238,8 +242,8 @@ class Store:
             return sorted(until)
         return self._database.write(_queue.renew, project_id, annotator_id, client, sentence_ids, seconds)
 
-    def release(self, annotator_id: int, client: str) -> None:
-        """Give back everything a tab holds."""
+    def release(self, annotator_id: int, client: str | None = None) -> None:
+        """Give back everything a tab holds or, without `client`, all tabs of this person."""
         self._database.write(_queue.release, annotator_id, client)
 
     def held(self, project_id: int, client: str, annotator_id: int) -> list[HandOut]:
