@@ -1,0 +1,323 @@
+"""One sync of an annotator: save what came, renew what is held, keep the queue filled, hand out what is next.
+
+No HTTP and no Streamlit here: annotation/api.py translates JSON, this module decides.
+"""
+
+import hashlib
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from annotation.sync_request import SyncRequest
+from annotation.work_state import WorkState, work_state
+from storage import HandOut, Origin, Progress, Project, QueueItem, Rejection, Run, Split, Store, SuggestWhen
+
+LEASE_SECONDS = 600
+EVALUATION_EVERY = 5  # every 5th sentence handed to a person is an evaluation sentence ...
+EVALUATION_TARGET = 100  # ... until so many of them are labelled
+EARNED_F1_LOW = 0.5  # suggestions are earned once the 95 % interval of F1 starts here ...
+EARNED_SENTENCES = 50  # ... on at least so many evaluation sentences
+LOW_WATER = 60  # free sentences in the queue below which it is filled up
+TOP_UP_TO = 300  # free sentences in the queue after filling it up
+LAST_RANK = 1_000_000  # what the worker ranks comes before what only fills the queue
+REMEMBER_SECONDS = 1.0  # how old the counts in an answer may be
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    """A sentence on its way to a browser. `suggestions` are (start, end, label, confidence 0..1) of the run `run`."""
+
+    id: int
+    tokens: tuple[str, ...]
+    spaces: tuple[bool, ...] | None
+    direction: str
+    document: str | None
+    run: int | None
+    reason: str
+    suggestions: tuple[tuple[int, int, str, float], ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """The item as it travels."""
+        return {
+            "id": self.id,
+            "tokens": list(self.tokens),
+            "spaces": None if self.spaces is None else list(self.spaces),
+            "direction": self.direction,
+            "document": self.document,
+            "run": self.run,
+            "reason": self.reason,
+            "suggestions": [list(suggestion) for suggestion in self.suggestions],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectStatus:
+    """The line at the edge of the labelling page: counts of the project and what the worker does."""
+
+    labelled: int
+    pool: int
+    evaluation: int
+    work: WorkState
+
+    def to_dict(self) -> dict[str, object]:
+        """The line as it travels."""
+        work = self.work
+        return {
+            "labelled": self.labelled,
+            "pool": self.pool,
+            "evaluation": self.evaluation,
+            "until_training": work.until_training,
+            "worker": {
+                "state": work.state,
+                "progress": work.progress,
+                "seconds_left": work.seconds_left,
+                "text": work.text,
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SyncAnswer:
+    """What one sync sends back; `drop` are held sentences that now belong to somebody else."""
+
+    seq: int
+    nonce: str
+    acks: tuple[str, ...]
+    rejects: tuple[Rejection, ...]
+    batch: tuple[BatchItem, ...]
+    drop: tuple[int, ...]
+    done: int
+    status: ProjectStatus
+
+    def to_dict(self) -> dict[str, object]:
+        """The answer as it travels."""
+        return {
+            "seq": self.seq,
+            "nonce": self.nonce,
+            "acks": list(self.acks),
+            "rejects": [{"id": rejection.id, "why": rejection.why} for rejection in self.rejects],
+            "batch": [item.to_dict() for item in self.batch],
+            "drop": list(self.drop),
+            "done": self.done,
+            "status": self.status.to_dict(),
+        }
+
+
+@dataclass(slots=True)
+class _Memo:
+    """What one project's syncs need not ask the database for again within REMEMBER_SECONDS."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    read_at: float = float("-inf")
+    progress: Progress | None = None
+    work: WorkState | None = None
+    fruitless_at: dict[Split, float] = field(default_factory=dict)
+
+
+class Desk:
+    """Serves the syncs of one process, and remembers the costly counts of each project for a second.
+
+    Nothing in it must survive: a new Desk only reads the database once more.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+        self.store = store
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._memos: dict[int, _Memo] = {}
+
+    def sync(self, project: Project, annotator_id: int, request: SyncRequest) -> SyncAnswer:
+        """Save the outbox, renew what is held, hand out up to `want` sentences. Raises NotFound if the project is gone."""
+        store = self.store
+        acks, rejects = store.save_annotations(project.id, annotator_id, request.outbox)
+        saved = set(acks)
+        answered = {draft.sentence_id for draft in request.outbox if draft.id in saved}
+        held = [sentence_id for sentence_id in request.have if sentence_id not in answered]
+        kept = set(store.renew(project.id, annotator_id, request.client, held, LEASE_SECONDS)) if held else set()
+        done = store.done(project.id, annotator_id)
+        progress, work = self._counts(project)
+        handed = self._claim(
+            project,
+            annotator_id,
+            request.client,
+            request.want - len(kept),
+            done + len(kept),
+            progress.evaluation_labelled,
+        )
+        shown = _shown_run(store, project)
+        return SyncAnswer(
+            seq=request.seq,
+            nonce=request.nonce,
+            acks=tuple(acks),
+            rejects=tuple(rejects),
+            batch=tuple(_batch_item(hand_out, project, shown) for hand_out in handed),
+            drop=tuple(sentence_id for sentence_id in held if sentence_id not in kept),
+            done=done,
+            status=ProjectStatus(progress.labelled, progress.pool, progress.evaluation_labelled, work),
+        )
+
+    def _claim(
+        self, project: Project, annotator_id: int, client: str, n: int, position: int, evaluation_labelled: int
+    ) -> list[HandOut]:
+        """Lease `n` sentences for the places `position` + 1 ... of this person's work: every 5th from the reserve."""
+        if n <= 0:
+            return []
+        places = range(position + 1, position + 1 + n)
+        still_wanted = max(EVALUATION_TARGET - evaluation_labelled, 0)
+        due = min(sum(map(_is_evaluation_place, places)), still_wanted)
+
+        def claim(split: Split, count: int) -> list[HandOut]:
+            if count <= 0:
+                return []
+            self._keep_filled(project, split)
+            return self.store.claim(project.id, annotator_id, client, split, count, LEASE_SECONDS)
+
+        reserve = claim(Split.RESERVE, due)
+        pool = claim(Split.POOL, n - len(reserve))
+        if not pool:
+            # Nothing else is left to label: the rest of the evaluation sentences need not wait for their turn.
+            reserve += claim(Split.RESERVE, min(n, still_wanted) - len(reserve))
+        return _interleave(places, reserve, pool)
+
+    def _keep_filled(self, project: Project, split: Split) -> None:
+        """Fill the queue of a split that runs low; not again within a second where there was nothing to add."""
+        if self.store.ready(project.id, split) >= (LOW_WATER if split is Split.POOL else 1):
+            return
+        memo = self._memo(project.id)
+        if self._clock() - memo.fruitless_at.get(split, float("-inf")) < REMEMBER_SECONDS:
+            return
+        added = _fill_pool(self.store, project) if split is Split.POOL else _fill_reserve(self.store, project)
+        if not added:
+            memo.fruitless_at[split] = self._clock()
+
+    def _counts(self, project: Project) -> tuple[Progress, WorkState]:
+        memo = self._memo(project.id)
+        with memo.lock:
+            if memo.progress is None or memo.work is None or self._clock() - memo.read_at >= REMEMBER_SECONDS:
+                memo.progress = self.store.progress(project.id)
+                memo.work = work_state(self.store, project)
+                memo.read_at = self._clock()
+            return memo.progress, memo.work
+
+    def _memo(self, project_id: int) -> _Memo:
+        with self._lock:
+            return self._memos.setdefault(project_id, _Memo())
+
+
+def sync(store: Store, project: Project, annotator_id: int, request: SyncRequest) -> SyncAnswer:
+    """One sync that remembers nothing from the one before; a server keeps a Desk instead."""
+    return Desk(store).sync(project, annotator_id, request)
+
+
+def top_up(store: Store, project_id: int) -> int:
+    """Fill the queues of a project (after an import, and whenever they run low); how many sentences were added.
+
+    The pool's queue gets sentences in random order behind everything a round has ranked, so it is never empty while
+    unlabelled sentences remain and never waits for training. The reserve is queued whole, in an order fixed for ever.
+    """
+    project = store.project(project_id)
+    return _fill_reserve(store, project) + _fill_pool(store, project)
+
+
+def _fill_pool(store: Store, project: Project) -> int:
+    missing = TOP_UP_TO - store.ready(project.id, Split.POOL)
+    unqueued = sorted(store.unqueued_pool_ids(project.id)) if missing > 0 else []
+    if not unqueued:
+        return 0
+    rng = random.Random(f"{project.settings.seed}/queue/{store.max_seq(project.id)}")
+    chosen = rng.sample(unqueued, min(missing, len(unqueued)))
+    items = [
+        QueueItem(
+            sentence_id=sentence_id,
+            origin=Origin.RANDOM,
+            rank=LAST_RANK + place,
+            strategy="random",
+            score=None,
+            propensity=len(chosen) / len(unqueued),
+            run_id=None,
+            round=0,
+            reason="drawn at random",
+        )
+        for place, sentence_id in enumerate(chosen)
+    ]
+    return store.fill_queue(project.id, items, replace=False)
+
+
+def _fill_reserve(store: Store, project: Project) -> int:
+    items = [
+        QueueItem(
+            sentence_id=sentence.id,
+            origin=Origin.EVALUATION,
+            rank=_reserve_rank(project.split_salt, sentence.id),
+            strategy="random",
+            score=None,
+            propensity=None,
+            run_id=None,
+            round=0,
+            reason="",
+        )
+        for sentence in store.sentences(project.id, Split.RESERVE)
+        if sentence.duplicate_of is None
+    ]
+    return store.fill_queue(project.id, items, replace=False) if items else 0
+
+
+def _reserve_rank(salt: str, sentence_id: int) -> int:
+    """A place in an order that looks random and stays the same when more sentences are imported."""
+    return int.from_bytes(hashlib.sha256(f"{salt}/reserve/{sentence_id}".encode()).digest()[:4]) >> 1
+
+
+def _is_evaluation_place(place: int) -> bool:
+    return place % EVALUATION_EVERY == 0
+
+
+def _interleave(places: Iterable[int], reserve: Sequence[HandOut], pool: Sequence[HandOut]) -> list[HandOut]:
+    """Evaluation sentences at every 5th place, the others between them; what is left over comes at the end."""
+    waiting, others = list(reserve), list(pool)
+    ordered = []
+    for place in places:
+        first, second = (waiting, others) if _is_evaluation_place(place) else (others, waiting)
+        if first or second:
+            ordered.append((first or second).pop(0))
+    return ordered
+
+
+def _shown_run(store: Store, project: Project) -> int | None:
+    """The run whose suggestions people may see now, or None."""
+    when = project.settings.suggest_when
+    if project.serving_run is None or when is SuggestWhen.NEVER:
+        return None
+    if when is SuggestWhen.EARNED and not has_earned_suggestions(store.run(project.serving_run)):
+        return None
+    return project.serving_run
+
+
+def has_earned_suggestions(run: Run) -> bool:
+    """Whether a run is so surely good that its suggestions help more than they mislead."""
+    low, sentences = run.metrics.get("f1_low"), run.metrics.get("evaluation_sentences")
+    return low is not None and sentences is not None and low >= EARNED_F1_LOW and sentences >= EARNED_SENTENCES
+
+
+def _batch_item(hand_out: HandOut, project: Project, shown_run: int | None) -> BatchItem:
+    sentence, suggestion = hand_out.sentence, hand_out.suggestion
+    show = (
+        suggestion is not None and sentence.split is Split.POOL and shown_run is not None
+    ) and suggestion.run_id == shown_run
+    spans = suggestion.spans if show and suggestion is not None else ()
+    return BatchItem(
+        id=sentence.id,
+        tokens=sentence.tokens,
+        spaces=sentence.spaces,
+        direction=project.settings.direction,
+        document=sentence.document,
+        run=shown_run if show else None,
+        # A reserve sentence looks like any other, or people would treat it differently.
+        reason="" if sentence.split is Split.RESERVE else hand_out.reason,
+        suggestions=tuple(
+            (span.start, span.end, span.label, span.confidence)
+            for span in spans
+            if span.confidence >= project.settings.suggestion_threshold
+        ),
+    )

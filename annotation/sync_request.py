@@ -1,0 +1,126 @@
+"""What a browser tab sends in one sync, parsed strictly: every refusal names the field. No HTTP and no Streamlit here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from maner_core.errors import InvalidInput
+from maner_core.spans import Span
+from storage import AnnotationDraft, Status
+
+MAX_OUTBOX = 200  # annotations in one request; a longer outbox is sent in slices, oldest first
+MAX_HAVE = 200  # sentences one tab may hold
+MAX_WANT = 50  # sentences one tab may ask for
+MAX_SPANS = 500  # spans in one annotation
+MAX_NAME = 64  # characters of a tab id, nonce or annotation id
+MAX_LABEL = 100  # characters
+MAX_COMMENT = 2_000  # characters
+MAX_ID = 2**63 - 1  # the largest id a database row can have
+MAX_MILLISECONDS = 24 * 60 * 60 * 1_000  # longer than a day on one sentence is a computer that slept
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRequest:
+    """One sync of one tab: `outbox` is finished work, `have` the sentences it holds, `want` how many it would hold."""
+
+    seq: int
+    nonce: str
+    client: str
+    outbox: tuple[AnnotationDraft, ...]
+    have: tuple[int, ...]
+    want: int
+
+    @classmethod
+    def parse(cls, body: object) -> "SyncRequest":
+        """The request in a decoded JSON body. Raises InvalidInput naming the field that is wrong and what it must be."""
+        fields = _object(body, "the request")
+        have = _list(fields, "have", MAX_HAVE, lambda value, where: _integer(value, where, 0, MAX_ID))
+        return cls(
+            seq=_integer(_get(fields, "seq"), "seq", 0, MAX_ID),
+            nonce=_text(_get(fields, "nonce"), "nonce", MAX_NAME),
+            client=_text(_get(fields, "client"), "client", MAX_NAME, empty=False),
+            outbox=_list(fields, "outbox", MAX_OUTBOX, _draft),
+            have=tuple(dict.fromkeys(have)),
+            want=_integer(fields.get("want", 20), "want", 0, MAX_WANT),
+        )
+
+
+def _draft(value: object, where: str) -> AnnotationDraft:
+    fields = _object(value, where)
+    status = _text(_get(fields, "status", where), f"{where}.status", MAX_NAME)
+    if status not in list(Status):
+        raise InvalidInput(f"{where}.status is {status!r}; it must be one of {', '.join(Status)}")
+    run, supersedes = fields.get("run"), fields.get("supersedes")
+    milliseconds = _integer(fields.get("milliseconds", 0), f"{where}.milliseconds", -MAX_ID, MAX_ID)
+    return AnnotationDraft(
+        id=_text(_get(fields, "id", where), f"{where}.id", MAX_NAME, empty=False),
+        sentence_id=_integer(_get(fields, "sentence", where), f"{where}.sentence", 0, MAX_ID),
+        status=Status(status),
+        spans=_list(fields, "spans", MAX_SPANS, _span, where),
+        comment=_text(fields.get("comment", ""), f"{where}.comment", MAX_COMMENT),
+        # A clock that was set while the sentence was open must not keep its annotation from being saved.
+        milliseconds=min(max(milliseconds, 0), MAX_MILLISECONDS),
+        client_time=_time(_get(fields, "time", where), f"{where}.time"),
+        suggestion_run=None if run is None else _integer(run, f"{where}.run", 0, MAX_ID),
+        supersedes=None if supersedes is None else _text(supersedes, f"{where}.supersedes", MAX_NAME, empty=False),
+    )
+
+
+def _span(value: object, where: str) -> Span:
+    if not isinstance(value, list) or len(value) != 3:
+        raise InvalidInput(f"{where} must be [start, end, label]")
+    start = _integer(value[0], f"{where}[0]", 0, MAX_ID)
+    end = _integer(value[1], f"{where}[1]", 0, MAX_ID)
+    return Span(start, end, _text(value[2], f"{where}[2]", MAX_LABEL, empty=False))
+
+
+def _object(value: object, where: str) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise InvalidInput(f"{where} must be a JSON object")
+    return value
+
+
+def _get(fields: dict[str, object], name: str, where: str = "") -> object:
+    if name not in fields:
+        raise InvalidInput(f"{where + '.' if where else ''}{name} is missing")
+    return fields[name]
+
+
+def _list(
+    fields: dict[str, object], name: str, longest: int, parse: Callable[[object, str], T], where: str = ""
+) -> tuple[T, ...]:
+    path = f"{where}.{name}" if where else name
+    values = _get(fields, name, where)
+    if not isinstance(values, list):
+        raise InvalidInput(f"{path} must be a list")
+    if len(values) > longest:
+        raise InvalidInput(f"{path} has {len(values)} entries; at most {longest} are taken at once")
+    return tuple(parse(value, f"{path}[{position}]") for position, value in enumerate(values))
+
+
+def _integer(value: object, where: str, low: int, high: int) -> int:
+    # bool is an int in Python, and `true` is no number in JSON.
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise InvalidInput(f"{where} must be a whole number from {low} to {high}")
+    return value
+
+
+def _text(value: object, where: str, longest: int, empty: bool = True) -> str:
+    if not isinstance(value, str) or len(value) > longest or not (value or empty):
+        raise InvalidInput(f"{where} must be a text of {0 if empty else 1} to {longest} characters")
+    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise InvalidInput(f"{where} holds a character that no database can store")
+    return value
+
+
+def _time(value: object, where: str) -> datetime:
+    """Milliseconds since 1970 -> a UTC time."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise InvalidInput(f"{where} must be milliseconds since 1970")
+    try:
+        return datetime.fromtimestamp(value / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        raise InvalidInput(f"{where} must be milliseconds since 1970") from None

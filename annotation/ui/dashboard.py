@@ -1,0 +1,267 @@
+"""The lead's page: how good the tagger is after so many annotations, who did how much, and what the worker does."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from annotation.serving import evaluate, evaluation_labels
+from annotation.ui import charts, navigation
+from annotation.ui.charts import CurvePoint
+from annotation.ui.session import current_annotator, current_project, current_store
+from annotation.work_state import WorkState, duration, work_state
+from maner_core.spans import Span
+from storage import Progress, Project, Run, RunState, Store
+
+WORKER_EVERY = 2  # seconds between two looks at the worker
+CHARTS_EVERY = 10  # seconds between two looks at runs and labels
+
+_STATE_ICONS = {
+    "off": ":material/power_off:",
+    "idle": ":material/bedtime:",
+    "training": ":material/model_training:",
+    "scoring": ":material/sort:",
+    "failed": ":material/error:",
+}
+_STATE_NAMES = {
+    "off": "Worker is off",
+    "idle": "Worker is ready",
+    "training": "Training",
+    "scoring": "Choosing sentences",
+    "failed": "Training failed",
+}
+
+
+def page() -> None:
+    """Everything about one project that changes by itself, each part refreshed in its own time."""
+    current_annotator()
+    project = current_project()
+    st.title("Dashboard")
+    if not current_store().progress(project.id).sentences:
+        _nothing_yet(project)
+        return
+    _worker(project.id)
+    _figures(project.id)
+
+
+def _nothing_yet(project: Project) -> None:
+    with st.container(border=True):
+        st.subheader(f"{project.settings.name} has no sentences yet")
+        st.write(
+            "Import sentences in your language: a plain text file with one sentence a line is enough. Then people can "
+            "label, and this page shows how the model learns from them."
+        )
+        if st.button("Import sentences", type="primary", icon=":material/upload:"):
+            navigation.go_to("data")
+
+
+@st.fragment(run_every=WORKER_EVERY)
+def _worker(project_id: int) -> None:
+    store = current_store()
+    project = store.project(project_id)
+    work = work_state(store, project)
+    with st.container(border=True, key="worker"):
+        left, right = st.columns([4, 1], vertical_alignment="center")
+        with left:
+            st.markdown(f"{_STATE_ICONS[work.state]} **{_STATE_NAMES[work.state]}**")
+            st.progress(_worker_progress(work, project), text=_worker_text(work))
+        with right:
+            _train_button(store, project, work)
+
+
+def _worker_progress(work: WorkState, project: Project) -> float:
+    """How far the worker is with its phase or, while it waits, how full the next batch of labels is."""
+    if work.progress is not None:
+        return min(max(work.progress, 0.0), 1.0)
+    missing = work.until_training or 0
+    return min(max(1 - missing / project.settings.retrain_every, 0.0), 1.0)
+
+
+def _worker_text(work: WorkState) -> str:
+    if work.state == "off":
+        return f"{work.text}. Start one with `python -m annotation worker`."
+    if work.seconds_left is not None:
+        return f"{work.text} · about {duration(work.seconds_left)} left"
+    return work.text
+
+
+def _train_button(store: Store, project: Project, work: WorkState) -> None:
+    requested = store.retrain_requested(project.id)
+    busy = work.state in ("training", "scoring")
+    label = "Try again" if work.state == "failed" else "Train now"
+    st.button(
+        "Requested" if requested else label,
+        icon=":material/play_arrow:",
+        disabled=busy or requested,
+        help="Train with the labels there are, without waiting for the next batch",
+        on_click=_request_training,
+        args=(project.id,),
+        width="stretch",
+    )
+
+
+def _request_training(project_id: int) -> None:
+    store, annotator = current_store(), current_annotator()
+    store.request_retrain(project_id)
+    store.record(project_id, annotator.id, "training requested")
+
+
+@st.fragment(run_every=CHARTS_EVERY)
+def _figures(project_id: int) -> None:
+    store = current_store()
+    project, progress, runs = store.project(project_id), store.progress(project_id), store.runs(project_id)
+    points, per_run = _curve(store, project, runs)
+    colors = {label.name: label.color for label in project.settings.labels}
+    _numbers(progress, points)
+    st.subheader("How good the suggestions are", help=_CURVE_HELP)
+    if points:
+        st.altair_chart(charts.f1_curve(points), key="curve")
+        st.caption(
+            f"All runs measured on the same {per_run[points[-1].run]['evaluation_sentences']} evaluation sentences "
+            "labelled so far, never trained on; the band is the 95 % interval, the diamond is the run that serves."
+        )
+    else:
+        _no_curve_yet(project, progress, runs)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("By label")
+        if points:
+            st.altair_chart(charts.label_curves(points, colors), key="label_curves")
+        else:
+            st.caption("F1 of each label, once there is a run to measure.")
+    with right:
+        st.subheader("Marked names")
+        st.altair_chart(charts.label_counts(progress.by_label, colors), key="label_counts")
+    _labels_per_hour(store, project.id)
+    _run_table(runs, per_run, project.serving_run)
+
+
+_CURVE_HELP = (
+    "F1 is the harmonic mean of precision and recall over whole names: a name counts only if its first word, its last "
+    "word and its label are all right. 100 % would mean that the model finds every name and nothing else."
+)
+
+
+def _numbers(progress: Progress, points: Sequence[CurvePoint]) -> None:
+    serving = next((point for point in reversed(points) if point.serves), None)
+    pool = progress.labelled + progress.skipped + progress.flagged + progress.unlabelled_pool
+    with st.container(horizontal=True, key="numbers"):
+        st.metric("Labelled to learn from", progress.labelled, help=f"{progress.no_entity} of them hold no name")
+        st.metric("Still to label", progress.unlabelled_pool, help=f"of {pool} sentences that are not duplicates")
+        st.metric(
+            "Evaluation sentences", progress.evaluation_labelled, help=f"labelled, of {progress.reserve} reserved"
+        )
+        st.metric("Skipped or flagged", progress.skipped + progress.flagged)
+        st.metric(
+            "F1 of the suggestions",
+            f"{100 * serving.f1:.1f} %" if serving else "–",
+            help=_interval(serving) if serving else "No run serves yet",
+        )
+
+
+def _interval(point: CurvePoint) -> str:
+    return f"95 % interval {100 * point.low:.1f} to {100 * point.high:.1f}"
+
+
+def _no_curve_yet(project: Project, progress: Progress, runs: Sequence[Run]) -> None:
+    finished = any(run.state is RunState.DONE for run in runs)
+    with st.container(border=True):
+        if finished and not progress.evaluation_labelled:
+            st.write(
+                "A model is trained, but no evaluation sentence is labelled yet. Every fifth sentence people get is "
+                "one; or import a labelled file as evaluation set."
+            )
+        elif finished:
+            st.write("The curve appears once a run has read the evaluation sentences.")
+        else:
+            missing = max(project.settings.retrain_every - progress.labelled, 0)
+            st.write(
+                f"The curve begins with the first training, after {project.settings.retrain_every} labelled sentences"
+                + (f": {missing} to go." if missing else ", which is about to start.")
+            )
+        if st.button("Go on labelling", type="primary", icon=":material/ink_highlighter:"):
+            navigation.go_to("annotate")
+
+
+def _labels_per_hour(store: Store, project_id: int) -> None:
+    rows = store.labels_per_hour(project_id)
+    st.subheader("Work")
+    if rows:
+        st.altair_chart(charts.labels_per_hour(rows), key="labels_per_hour")
+    else:
+        st.caption("Sentences finished in each hour, by person, once somebody has labelled.")
+
+
+def _curve(store: Store, project: Project, runs: Sequence[Run]) -> tuple[list[CurvePoint], dict[int, dict[str, Any]]]:
+    """The points of all finished runs on today's evaluation labels, oldest first, and the metrics of each run by id."""
+    gold = tuple(evaluation_labels(store, project.id))
+    done = sorted((run for run in runs if run.state is RunState.DONE), key=lambda run: run.id) if gold else []
+    key = hashlib.sha256(repr(gold).encode()).hexdigest()
+    per_run = {run.id: _metrics(run.id, run.started_at, key, store, gold) for run in done}
+    points = [
+        CurvePoint(
+            run=run.id,
+            annotations=run.n_train,
+            f1=metrics["f1"],
+            low=metrics["f1_low"],
+            high=metrics["f1_high"],
+            serves=run.id == project.serving_run,
+            per_label={label: score["f1"] for label, score in metrics["per_label"].items()},
+        )
+        for run in done
+        if (metrics := per_run[run.id])["f1"] is not None
+    ]
+    return points, per_run
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _metrics(
+    run_id: int, started_at: datetime, gold_key: str, _store: Store, _gold: Sequence[tuple[int, tuple[Span, ...]]]
+) -> dict[str, Any]:
+    """A run's metrics on these evaluation labels; the same run and labels are not computed twice."""
+    return evaluate(_gold, _store.predictions(run_id))
+
+
+def _run_table(runs: Sequence[Run], per_run: dict[int, dict[str, Any]], serving: int | None) -> None:
+    st.subheader("Runs")
+    if not runs:
+        st.caption("Every training is listed here with its F1, its time, and why it serves or not.")
+        return
+    rows = [_run_row(run, per_run.get(run.id, {}), serving) for run in sorted(runs, key=lambda run: -run.id)]
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        key="runs",
+        column_config={
+            "F1": st.column_config.NumberColumn("F1 (%)", format="%.1f", help="On today's evaluation labels"),
+            "When": st.column_config.DatetimeColumn("When", format="distance"),
+            "Why": st.column_config.TextColumn("Why", width="large"),
+        },
+    )
+
+
+def _run_row(run: Run, metrics: dict[str, Any], serving: int | None) -> dict[str, Any]:
+    f1 = metrics.get("f1")
+    return {
+        "Run": run.id,
+        "State": _run_state(run, serving),
+        "Labels": run.n_train,
+        "F1": None if f1 is None else 100 * f1,
+        "95 % interval": "" if f1 is None else f"{100 * metrics['f1_low']:.1f} – {100 * metrics['f1_high']:.1f}",
+        "Time": duration((run.finished_at - run.started_at).total_seconds()) if run.finished_at else "",
+        "When": run.started_at,
+        "Why": run.failure or run.message,
+    }
+
+
+def _run_state(run: Run, serving: int | None) -> str:
+    if run.state is RunState.RUNNING:
+        return "in work"
+    if run.state is RunState.FAILED:
+        return "failed"
+    if run.id == serving:
+        return "serves now"
+    return "served" if run.served else "not served"

@@ -1,0 +1,234 @@
+"""Sentences in, labelled sentences out: import with its report, counts of what is what, export."""
+
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+import pandas as pd
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from annotation.formats import EXPORT_FORMATS, IMPORT_FORMATS, SourceFile
+from annotation.hand_out import top_up
+from annotation.importing import ImportReport, UseAs, import_files
+from annotation.ui import navigation
+from annotation.ui.session import base_path, current_annotator, current_project, current_store
+from maner_core.errors import ManerError
+from storage import Progress, Project, Store
+
+MAX_UPLOAD = 200  # MB
+SHOWN = 20  # lines of a long list
+
+_USES: dict[UseAs, str] = {
+    "pool": "To be labelled",
+    "gold": "Already labelled, to learn from",
+    "evaluation": "Evaluation set",
+}
+_USE_HELP = {
+    "pool": "Tags in the file are dropped. A share of the sentences is kept apart for evaluation.",
+    "gold": "Tags in the file count as labels by a person; the model learns from them.",
+    "evaluation": "Tags in the file are the truth every model is measured against; nothing is ever trained on them.",
+}
+_IMPORT_FORMATS = {
+    "auto": "Find out by itself",
+    "conll": "CoNLL: one token a line, tag in the last column",
+    "text": "Plain text, one sentence a line",
+    "jsonl": "JSON lines",
+}
+_EXPORT_FORMATS = {
+    "conll": "CoNLL, two columns",
+    "conll4": "CoNLL-2003, four columns",
+    "jsonl": "JSON lines with everything known",
+}
+_INCLUDE = {
+    "labelled": "Labelled",
+    "skipped": "Skipped",
+    "flagged": "Flagged",
+    "unlabelled": "Not labelled yet",
+}
+_SPLITS = {"all": "All", "train": "To learn from", "reserve": "For evaluation"}
+_PHASES = {"reading": "Reading files", "duplicates": "Looking for duplicates", "saving": "Saving sentences"}
+_REPORT = "import_report"
+_UPLOADS = "import_uploads"
+
+
+def page() -> None:
+    """Import, counts and export of one project."""
+    annotator = current_annotator()
+    project = current_project()
+    store = current_store()
+    st.title("Data")
+    progress = store.progress(project.id)
+    if progress.sentences:
+        _counts(progress)
+    else:
+        st.write("This project holds no sentences yet. Start with a text file: one sentence a line is enough.")
+    _import(store, project, annotator.id)
+    if progress.sentences:
+        _export(project)
+
+
+def _counts(progress: Progress) -> None:
+    with st.container(horizontal=True, key="counts"):
+        st.metric("Sentences", progress.sentences, help=f"{progress.duplicates} of them repeat an earlier one")
+        st.metric("Not labelled yet", progress.unlabelled_pool)
+        st.metric("Labelled", progress.labelled, help=f"{progress.no_entity} of them hold no name")
+        st.metric("Skipped", progress.skipped)
+        st.metric("Flagged", progress.flagged)
+        st.metric("For evaluation", progress.reserve, help=f"{progress.evaluation_labelled} of them are labelled")
+        st.metric("Duplicates", progress.duplicates, help="Kept and exported, but nobody is asked to label them")
+
+
+def _import(store: Store, project: Project, annotator_id: int) -> None:
+    with st.container(border=True, key="import"):
+        st.subheader("Import")
+        uploads = st.file_uploader(
+            "Files",
+            accept_multiple_files=True,
+            max_upload_size=MAX_UPLOAD,
+            label_visibility="collapsed",
+            key=f"uploads_{st.session_state.get(_UPLOADS, 0)}",
+        )
+        use_as: UseAs = (
+            st.segmented_control(
+                "The sentences are", list(_USES), default="pool", format_func=_USES.__getitem__, key="use_as"
+            )
+            or "pool"
+        )
+        st.caption(_USE_HELP[use_as])
+        with st.expander("Format and doubtful sentences"):
+            format_name = st.selectbox(
+                "Format", ["auto", *IMPORT_FORMATS], format_func=lambda name: _IMPORT_FORMATS.get(name, name)
+            )
+            skip_bad = st.checkbox("Leave out bad sentences and list them, instead of importing nothing")
+            add_labels = st.checkbox("Add labels of the file that the project does not have", disabled=use_as == "pool")
+            pretokenized = st.checkbox("Plain text is cut into words already, at single spaces")
+        if st.button("Import", type="primary", icon=":material/upload:", disabled=not uploads):
+            _run_import(
+                store,
+                project,
+                uploads,
+                annotator_id=annotator_id,
+                format_name=format_name,
+                use_as=use_as,
+                skip_bad=skip_bad,
+                add_labels=add_labels and use_as != "pool",
+                pretokenized=pretokenized,
+            )
+        report = st.session_state.get(_REPORT)
+        if isinstance(report, ImportReport) and report.project_id == project.id:
+            _show_report(report)
+
+
+def _run_import(
+    store: Store,
+    project: Project,
+    uploads: Sequence[UploadedFile],
+    *,
+    annotator_id: int,
+    format_name: str,
+    use_as: UseAs,
+    skip_bad: bool,
+    add_labels: bool,
+    pretokenized: bool,
+) -> None:
+    bar = st.progress(0.0, text="Reading files")
+
+    def progress(phase: str, done: int, total: int) -> None:
+        bar.progress(min(done / total, 1.0) if total else 0.0, text=_PHASES.get(phase, phase))
+
+    try:
+        report = import_files(
+            store,
+            project.id,
+            [SourceFile(upload.name, upload.getvalue()) for upload in uploads],
+            format=format_name,
+            use_as=use_as,
+            annotator_id=None if use_as == "pool" else annotator_id,
+            skip_bad=skip_bad,
+            add_labels=add_labels,
+            pretokenized=pretokenized,
+            on_progress=progress,
+        )
+        top_up(store, project.id)
+    except ManerError as error:
+        bar.empty()
+        st.error(str(error), icon=":material/error:")
+        return
+    st.session_state[_REPORT] = report
+    st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1  # an empty uploader: nothing is imported twice
+    st.rerun()
+
+
+def _show_report(report: ImportReport) -> None:
+    kept_apart = f", {report.reserved} of them for evaluation" if report.reserved else ""
+    st.success(f"{report.added} sentences imported{kept_apart}.", icon=":material/check:")
+    if report.gold or report.evaluation:
+        st.write(f"{report.gold} came with labels to learn from, {report.evaluation} with labels to evaluate on.")
+    if report.labels_added:
+        st.write(f"New labels in the project: {', '.join(report.labels_added)}.")
+    for file in report.files:
+        scheme = f", tag scheme {file.scheme}" if file.scheme else ""
+        st.caption(f"{file.name}: {file.sentences} sentences, read as {file.format}{scheme}")
+        for note in file.notes:
+            st.caption(f"{file.name}: {note}")
+    if report.exact_duplicates or report.near_duplicates:
+        st.write(
+            f"{report.exact_duplicates} repeat another sentence word for word and {report.near_duplicates} nearly so: "
+            "they are kept and exported, but nobody is asked to label them."
+        )
+        st.dataframe(
+            pd.DataFrame(
+                [(example.text, example.where, example.kind, example.twin) for example in report.examples],
+                columns=["Sentence", "Where", "Duplicate", "Of"],
+            ),
+            hide_index=True,
+        )
+    _list("evaluation sentences were left out, because the pool holds them already labelled", report.refused)
+    _list("sentences were bad and left out", [line for file in report.files for line in file.bad])
+    _list("tags were repaired", [line for file in report.files for line in file.repairs])
+    if st.button("Label them now", type="primary", icon=":material/ink_highlighter:"):
+        navigation.go_to("annotate")
+
+
+def _list(what: str, lines: Sequence[str]) -> None:
+    if not lines:
+        return
+    with st.expander(f"{len(lines)} {what}"):
+        st.code("\n".join(lines[:SHOWN]), language=None, wrap_lines=True)
+        if len(lines) > SHOWN:
+            st.caption(f"and {len(lines) - SHOWN} more")
+
+
+def _export(project: Project) -> None:
+    with st.container(border=True, key="export"):
+        st.subheader("Export")
+        left, right = st.columns(2)
+        format_name = left.selectbox(
+            "Format",
+            list(EXPORT_FORMATS),
+            format_func=lambda name: _EXPORT_FORMATS.get(name, name),
+            key="export_format",
+        )
+        split = (
+            right.segmented_control(
+                "Which sentences", list(_SPLITS), default="all", format_func=_SPLITS.__getitem__, key="export_split"
+            )
+            or "all"
+        )
+        include = st.pills(
+            "Include",
+            list(_INCLUDE),
+            selection_mode="multi",
+            default=["labelled"],
+            format_func=_INCLUDE.__getitem__,
+            key="export_include",
+            help="What nobody has labelled carries no tags of the model: it is marked as not labelled",
+        )
+        query = urlencode({"format": format_name, "include": ",".join(include), "split": split})
+        st.link_button(
+            "Download",
+            f"{base_path()}/api/export/{project.id}?{query}",
+            icon=":material/download:",
+            type="primary",
+            disabled=not include,
+        )

@@ -1,0 +1,39 @@
+"""The page script: what every visit runs. It finds out who is here and on which project, then runs the page asked for."""
+
+import streamlit as st
+
+from annotation.ui import navigation, sign_in
+from annotation.ui.session import choose_project, chosen_project, current_store, known_annotator
+
+st.set_page_config(page_title="MANER", page_icon=":material/ink_highlighter:", layout="wide")
+
+
+def main() -> None:
+    """Sign in once, then the pages with the project picker beside them."""
+    annotator = known_annotator()
+    if annotator is None:
+        st.navigation([st.Page(sign_in.page, title="Welcome")], position="hidden").run()
+        return
+    page = st.navigation([navigation.page(name) for name in navigation.PAGES])
+    with st.sidebar:
+        _project_picker()
+        sign_in.person(annotator)
+    page.run()
+
+
+def _project_picker() -> None:
+    chosen = chosen_project()
+    if chosen is None:
+        return
+    names = {project.id: project.settings.name for project in current_store().projects()}
+    picked = st.selectbox(
+        "Project",
+        list(names),
+        index=list(names).index(chosen.id),
+        format_func=lambda project_id: names[project_id],
+        disabled=len(names) == 1,
+    )
+    choose_project(picked)
+
+
+main()

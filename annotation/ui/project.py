@@ -1,0 +1,282 @@
+"""The lead's settings: labels with colours and keys, guidelines, language, and how the model learns."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from zlib import crc32
+
+import pandas as pd
+import streamlit as st
+
+from annotation.labels import DEFAULT_LABEL_NAMES, make_labels
+from annotation.project_settings import checked
+from annotation.sampling import QUERY_STRATEGIES
+from annotation.ui import navigation
+from annotation.ui.session import choose_project, chosen_project, current_annotator, current_store
+from maner_core.config import PRESETS
+from maner_core.encoding import INPUT_SCHEMES
+from maner_core.errors import ManerError
+from storage import Label, Project, ProjectSettings, SuggestWhen
+
+BACKBONES = ("bundled", "xlm-roberta-base", "xlm-roberta-large", "Davlan/afro-xlmr-base", "cis-lmu/glot500-base")
+
+_DIRECTIONS = {"auto": "By the text itself", "ltr": "Left to right", "rtl": "Right to left"}
+_SUGGEST = {
+    SuggestWhen.ALWAYS: "Always",
+    SuggestWhen.EARNED: "Once the model has earned it",
+    SuggestWhen.NEVER: "Never",
+}
+_STRATEGIES = {
+    "random": "random: by chance",
+    "mnlp": "mnlp: where the model is least sure of its best reading",
+    "least_confidence": "least_confidence: where the whole reading is least likely (prefers long sentences)",
+}
+_SYSTEMS = {"maner": "maner: a mask before each word", "sner": "sner: the first sub-word of each word"}
+_MAKING_NEW = "making_new_project"
+
+
+def page() -> None:
+    """Settings of the chosen project, or of one about to be made."""
+    current_annotator()
+    project = chosen_project()
+    if project is None or st.session_state.get(_MAKING_NEW):
+        _new_project(project)
+    else:
+        _existing_project(project)
+
+
+def _new_project(other: Project | None) -> None:
+    st.title("New project")
+    st.write("A name and labels are enough; everything else can be changed later.")
+    start = ProjectSettings(name="", labels=make_labels(DEFAULT_LABEL_NAMES))
+    settings = _form(start, "new")
+    with st.container(horizontal=True):
+        if st.button("Create project", type="primary", icon=":material/check:"):
+            _create(settings)
+        if other is not None and st.button("Cancel"):
+            st.session_state[_MAKING_NEW] = False
+            st.rerun()
+
+
+def _existing_project(project: Project) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.title("Project")
+        if st.button("New project", icon=":material/add:"):
+            st.session_state[_MAKING_NEW] = True
+            st.rerun()
+    settings = _form(project.settings, _key(project))
+    changed = settings != project.settings
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("Save", type="primary", icon=":material/check:", disabled=not changed):
+            _save(project, settings)
+        st.caption("There are changes that are not saved yet." if changed else "Everything is saved.")
+
+
+def _create(settings: ProjectSettings) -> None:
+    try:
+        project = current_store().create_project(checked(settings))
+    except ManerError as error:
+        st.error(str(error))
+        return
+    st.session_state[_MAKING_NEW] = False
+    choose_project(project.id)
+    st.toast(f"{project.settings.name} is ready. Next: import sentences.")
+    navigation.go_to("data")
+
+
+def _save(project: Project, settings: ProjectSettings) -> None:
+    try:
+        current_store().update_project(project.id, checked(settings))
+    except ManerError as error:
+        st.error(str(error))
+        return
+    st.toast("Saved", icon=":material/check:")
+    st.rerun()
+
+
+def _form(start: ProjectSettings, key: str) -> ProjectSettings:
+    """The settings as they stand in the widgets; `key` keeps the widgets of different projects apart."""
+    settings = _basics(start, key)
+    settings = replace(settings, labels=_labels(start.labels, key))
+    settings = replace(
+        settings,
+        guidelines=st.text_area(
+            "Guidelines",
+            start.guidelines,
+            height=180,
+            key=f"guidelines_{key}",
+            help="Shown beside the sentence while people label. Markdown works.",
+            placeholder="What counts as a name? What about titles, nicknames, names within names?",
+        ),
+    )
+    return _learning(_suggestions(settings, start, key), start, key)
+
+
+def _key(project: Project) -> str:
+    """A new key once settings are saved: the table of labels keeps what was typed under the old one."""
+    return f"{project.id}_{crc32(repr(project.settings).encode())}"
+
+
+def _basics(start: ProjectSettings, key: str) -> ProjectSettings:
+    st.subheader("What it is")
+    left, middle, right = st.columns([2, 1, 2])
+    return replace(
+        start,
+        name=left.text_input("Name", start.name, key=f"name_{key}", max_chars=80),
+        language=middle.text_input(
+            "Language",
+            start.language,
+            key=f"language_{key}",
+            placeholder="swa",
+            help="A code or a name; only for people",
+        ),
+        direction=right.segmented_control(
+            "Text direction",
+            list(_DIRECTIONS),
+            default=start.direction,
+            format_func=_DIRECTIONS.__getitem__,
+            key=f"direction_{key}",
+        )
+        or start.direction,
+    )
+
+
+def _labels(start: Sequence[Label], key: str) -> tuple[Label, ...]:
+    st.subheader("Labels")
+    st.caption("Add a line for a new label. The key is the one character people press; no two labels share one.")
+    frame = pd.DataFrame(
+        {"name": [label.name for label in start], "key": [label.key for label in start],
+         "description": [label.description for label in start]}
+    )  # fmt: skip
+    edited = st.data_editor(
+        frame,
+        num_rows="dynamic",
+        hide_index=True,
+        width="stretch",
+        key=f"labels_{key}",
+        column_config={
+            "name": st.column_config.TextColumn("Label", required=True, max_chars=80),
+            "key": st.column_config.TextColumn("Key", max_chars=1, width="small"),
+            "description": st.column_config.TextColumn("What it means", width="large"),
+        },
+    )
+    lines = [{str(column): cell for column, cell in row.items()} for row in edited.to_dict("records")]
+    rows = [row for row in lines if _cell(row, "name")]
+    colors = {label.name: label.color for label in (*start, *make_labels(_names(rows, start), start))}
+    with st.container(horizontal=True, gap="medium"):
+        return tuple(
+            _label(row, colors.get(_cell(row, "name"), "#6b6b6b"), place, key) for place, row in enumerate(rows)
+        )
+
+
+def _names(rows: Sequence[dict[str, Any]], start: Sequence[Label]) -> list[str]:
+    known = {label.name for label in start}
+    return [_cell(row, "name") for row in rows if _cell(row, "name") not in known]
+
+
+def _label(row: dict[str, Any], color: str, place: int, key: str) -> Label:
+    name = _cell(row, "name")
+    return Label(
+        name=name,
+        color=st.color_picker(name, color, key=f"color_{key}_{place}_{name}"),
+        key=_cell(row, "key"),
+        description=_cell(row, "description"),
+    )
+
+
+def _cell(row: dict[str, Any], column: str) -> str:
+    """A cell of the editor as text; an untouched cell of a new line is empty."""
+    value = row.get(column)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _suggestions(settings: ProjectSettings, start: ProjectSettings, key: str) -> ProjectSettings:
+    st.subheader("Suggestions")
+    left, right = st.columns(2)
+    when = left.segmented_control(
+        "People see the model's suggestions",
+        list(_SUGGEST),
+        default=start.suggest_when,
+        format_func=_SUGGEST.__getitem__,
+        key=f"suggest_{key}",
+        help="Earned: F1 is at least 50 % with 95 % certainty, on 50 evaluation sentences or more. "
+        "Evaluation sentences never show any.",
+    )
+    threshold = right.slider(
+        "Show names the model is at least so sure of",
+        0,
+        100,
+        round(100 * start.suggestion_threshold),
+        step=5,
+        format="%d %%",
+        key=f"threshold_{key}",
+    )
+    return replace(settings, suggest_when=when or start.suggest_when, suggestion_threshold=threshold / 100)
+
+
+def _learning(settings: ProjectSettings, start: ProjectSettings, key: str) -> ProjectSettings:
+    st.subheader("How the model learns")
+    left, right = st.columns(2)
+    retrain_every = left.number_input(
+        "Train again after so many new labels", 1, 10_000, start.retrain_every, key=f"every_{key}"
+    )
+    retrain_after = right.number_input(
+        "or after so many seconds with at least five",
+        10,
+        86_400,
+        start.retrain_after_seconds,
+        step=30,
+        key=f"after_{key}",
+    )
+    with st.expander("For those who know: model, selection, evaluation, seed"):
+        left, right = st.columns(2)
+        backbone = left.selectbox(
+            "Backbone",
+            _with(BACKBONES, start.backbone),
+            index=_with(BACKBONES, start.backbone).index(start.backbone),
+            accept_new_options=True,
+            key=f"backbone_{key}",
+            help="bundled works everywhere; else a hub id or a folder with an encoder that has a mask token",
+        )
+        system = right.selectbox(
+            "System",
+            list(INPUT_SCHEMES),
+            index=list(INPUT_SCHEMES).index(start.system),
+            format_func=lambda name: _SYSTEMS.get(name, name),
+            key=f"system_{key}",
+        )
+        strategy = left.selectbox(
+            "Which sentences come next",
+            list(QUERY_STRATEGIES),
+            index=list(QUERY_STRATEGIES).index(start.strategy),
+            format_func=lambda name: _STRATEGIES.get(name, name),
+            key=f"strategy_{key}",
+        )
+        preset = right.selectbox(
+            "Training preset", list(PRESETS), index=list(PRESETS).index(start.preset), key=f"preset_{key}"
+        )
+        reserve = left.slider(
+            "Share of imported sentences kept for evaluation",
+            0,
+            50,
+            round(100 * start.reserve_fraction),
+            format="%d %%",
+            key=f"reserve_{key}",
+            help="Applies to sentences imported from now on",
+        )
+        seed = right.number_input("Seed", 0, 2**31 - 1, start.seed, key=f"seed_{key}", help="All chance comes from it")
+    return replace(
+        settings,
+        retrain_every=int(retrain_every),
+        retrain_after_seconds=int(retrain_after),
+        backbone=str(backbone or start.backbone).strip(),
+        system=system,
+        strategy=strategy,
+        preset=preset,
+        reserve_fraction=reserve / 100,
+        seed=int(seed),
+    )
+
+
+def _with(options: Sequence[str], chosen: str) -> list[str]:
+    return list(options) if chosen in options else [chosen, *options]

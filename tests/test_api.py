@@ -1,0 +1,250 @@
+"""The routes over HTTP on the real store: who may do what, and what comes back when a request is wrong."""
+
+import stat
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from itsdangerous import URLSafeTimedSerializer
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from annotation import api
+from annotation.api import Api, mint_token, read_secret, sign_annotator, signed_annotator
+from storage import Annotator, Label, NewSentence, Project, ProjectSettings, Split, Store
+
+SECRET = "a secret of the tests"
+PAGE = {"X-Requested-With": "maner"}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(f"sqlite:///{tmp_path / 'maner.db'}")
+    store.migrate()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def client(store: Store) -> Iterator[TestClient]:
+    with TestClient(Starlette(routes=Api(lambda: store, lambda: SECRET).routes())) as client:
+        yield client
+
+
+@pytest.fixture
+def project(store: Store) -> Project:
+    labels = (Label("PER", "#4477AA", "1"), Label("LOC", "#228833", "2"))
+    project = store.create_project(ProjectSettings(name="Habari", labels=labels))
+    store.add_sentences(project.id, [NewSentence(("Asha", "yuko", f"Mji{i}")) for i in range(30)], None, "test")
+    return project
+
+
+@pytest.fixture
+def asha(store: Store) -> Annotator:
+    return store.annotator("Asha")
+
+
+def bearer(project: Project, annotator: Annotator) -> dict[str, str]:
+    return {"Authorization": f"Bearer {mint_token(SECRET, project.id, annotator.id)}"}
+
+
+def body(**changes: Any) -> dict[str, Any]:
+    return {"seq": 1, "nonce": "n", "client": "tab", "outbox": [], "have": [], "want": 5} | changes
+
+
+def finished(sentence: int, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": str(uuid.uuid4()), "sentence": sentence, "status": "labelled", "spans": [[0, 1, "PER"]], "comment": "",
+        "time": int(1000 * time.time()), "milliseconds": 900, "run": None, "supersedes": None,
+    } | changes  # fmt: skip
+
+
+def test_a_tab_gets_sentences_and_what_it_sends_is_saved(
+    client: TestClient, store: Store, project: Project, asha: Annotator
+) -> None:
+    first = client.post("/api/sync", json=body(), headers=bearer(project, asha)).json()
+    assert set(first) == {"seq", "nonce", "acks", "rejects", "batch", "drop", "done", "status"}
+    assert set(first["batch"][0]) == {
+        "id", "tokens", "spaces", "direction", "document", "run", "reason", "suggestions",
+    }  # fmt: skip
+    assert set(first["status"]) == {"labelled", "pool", "evaluation", "until_training", "worker"}
+    assert set(first["status"]["worker"]) == {"state", "progress", "seconds_left", "text"}
+    sentence = first["batch"][0]["id"]
+    sent = finished(sentence)
+    second = client.post("/api/sync", json=body(outbox=[sent]), headers=bearer(project, asha)).json()
+    assert (second["acks"], second["done"]) == ([sent["id"]], 1)
+    (saved,) = store.labelled(project.id, Split.POOL)
+    assert saved.annotation.id == sent["id"]
+
+
+def test_sending_again_after_a_lost_answer_changes_nothing(
+    client: TestClient, store: Store, project: Project, asha: Annotator
+) -> None:
+    sentence = store.unlabelled_pool(project.id)[0].id
+    request = body(outbox=[finished(sentence)], want=0)
+    answers = [client.post("/api/sync", json=request, headers=bearer(project, asha)).json() for _ in range(3)]
+    assert all(answer["acks"] == [request["outbox"][0]["id"]] and not answer["rejects"] for answer in answers)
+    assert answers[-1]["done"] == 1
+
+
+def test_a_rejected_annotation_comes_back_with_its_reason(
+    client: TestClient, store: Store, project: Project, asha: Annotator
+) -> None:
+    sentence = store.unlabelled_pool(project.id)[0].id
+    sent = finished(sentence, spans=[[0, 1, "DATE"]])
+    answer = client.post("/api/sync", json=body(outbox=[sent]), headers=bearer(project, asha)).json()
+    assert answer["acks"] == []
+    assert answer["rejects"][0]["id"] == sent["id"]
+    assert "DATE" in answer["rejects"][0]["why"]
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer nonsense", "Basic {token}", "Bearer {token}x"])
+def test_a_bad_token_is_refused(client: TestClient, project: Project, asha: Annotator, header: str | None) -> None:
+    token = mint_token(SECRET, project.id, asha.id)
+    headers = {} if header is None else {"Authorization": header.format(token=token)}
+    answer = client.post("/api/sync", json=body(), headers=headers)
+    assert answer.status_code == 401
+    assert "reload the page" in answer.json()["error"]
+
+
+def test_a_token_signed_with_another_key_or_as_a_cookie_is_refused(
+    client: TestClient, project: Project, asha: Annotator
+) -> None:
+    for token in (mint_token("another key", project.id, asha.id), sign_annotator(SECRET, asha)):
+        assert client.post("/api/sync", json=body(), headers={"Authorization": f"Bearer {token}"}).status_code == 401
+
+
+def test_a_token_is_good_for_a_day(
+    client: TestClient, project: Project, asha: Annotator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = bearer(project, asha)
+    monkeypatch.setattr(api, "TOKEN_SECONDS", -1)
+    assert client.post("/api/sync", json=body(), headers=headers).status_code == 401
+
+
+def test_a_token_gives_no_right_to_another_project(
+    client: TestClient, store: Store, project: Project, asha: Annotator
+) -> None:
+    other = store.create_project(ProjectSettings(name="Nyingine", labels=(Label("PER", "#4477AA", "1"),)))
+    store.add_sentences(other.id, [NewSentence(("Siri", "hapa"))], None, "test")
+    (foreign,) = store.unlabelled_pool(other.id)
+    answer = client.post(
+        "/api/sync", json=body(outbox=[finished(foreign.id)], have=[foreign.id]), headers=bearer(project, asha)
+    )
+    assert [rejection["id"] for rejection in answer.json()["rejects"]]
+    assert foreign.id not in [item["id"] for item in answer.json()["batch"]]
+    assert not store.labelled(other.id, Split.POOL)
+
+
+def test_a_project_that_is_gone_is_not_found(client: TestClient, asha: Annotator) -> None:
+    headers = {"Authorization": f"Bearer {mint_token(SECRET, 77, asha.id)}"}
+    answer = client.post("/api/sync", json=body(), headers=headers)
+    assert (answer.status_code, list(answer.json())) == (404, ["error"])
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"seq": NaN}', b"\xff", b"[" * 100_000])
+def test_what_is_no_request_is_refused(client: TestClient, project: Project, asha: Annotator, content: bytes) -> None:
+    answer = client.post("/api/sync", content=content, headers=bearer(project, asha))
+    assert (answer.status_code, list(answer.json())) == (400, ["error"])
+
+
+def test_a_wrong_field_is_named(client: TestClient, project: Project, asha: Annotator) -> None:
+    answer = client.post("/api/sync", json=body(have="all"), headers=bearer(project, asha))
+    assert (answer.status_code, answer.json()) == (400, {"error": "have must be a list"})
+
+
+def test_a_request_over_the_limit_is_refused(client: TestClient, project: Project, asha: Annotator) -> None:
+    content = b'{"nonce": "' + b"x" * api.MAX_BODY + b'"}'
+    assert client.post("/api/sync", content=content, headers=bearer(project, asha)).status_code == 413
+
+
+def test_a_body_sent_in_pieces_is_counted_too(client: TestClient, project: Project, asha: Annotator) -> None:
+    pieces = (b"x" * 100_000 for _ in range(11))
+    assert client.post("/api/sync", content=pieces, headers=bearer(project, asha)).status_code == 413
+
+
+def test_a_person_is_remembered_by_a_cookie_no_script_can_read(client: TestClient, store: Store) -> None:
+    answer = client.post("/api/sign-in", json={"name": "  Neema  "}, headers=PAGE)
+    assert (answer.status_code, answer.json()) == (200, {"name": "Neema"})
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+    assert "max-age=31536000" in cookie
+    assert signed_annotator(SECRET, store, client.cookies[api.COOKIE]) == store.annotator("neema")
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 61, None, 5, "two\nlines"])
+def test_a_name_is_needed(client: TestClient, name: object) -> None:
+    answer = client.post("/api/sign-in", json={"name": name}, headers=PAGE)
+    assert (answer.status_code, answer.json()) == (400, {"error": "Please give a name of 1 to 60 characters"})
+
+
+@pytest.mark.parametrize("path", ["/api/sign-in", "/api/sign-out"])
+def test_a_page_of_another_site_can_sign_nobody_in_or_out(client: TestClient, path: str) -> None:
+    answer = client.post(path, json={"name": "Asha"})
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+
+
+def test_signing_out_forgets_the_person_and_gives_back_what_they_held(
+    client: TestClient, store: Store, project: Project, asha: Annotator
+) -> None:
+    client.cookies.set(api.COOKIE, sign_annotator(SECRET, asha))
+    held = client.post("/api/sync", json=body(), headers=bearer(project, asha)).json()["batch"]
+    assert held
+    free = store.ready(project.id, Split.POOL)
+    answer = client.post("/api/sign-out", json={}, headers=PAGE)
+    assert 'maner_name=""' in answer.headers["set-cookie"]
+    assert store.ready(project.id, Split.POOL) == free + len(held)
+
+
+def test_a_cookie_of_another_database_or_key_is_nobody(store: Store, asha: Annotator) -> None:
+    forged = URLSafeTimedSerializer(SECRET, salt="maner-name").dumps({"annotator": asha.id, "name": "Juma"})
+    gone = URLSafeTimedSerializer(SECRET, salt="maner-name").dumps({"annotator": 99, "name": "Asha"})
+    token = mint_token(SECRET, 1, asha.id)
+    for cookie in (None, "", "nonsense", forged, gone, token, sign_annotator("another key", asha)):
+        assert signed_annotator(SECRET, store, cookie) is None
+
+
+def test_an_export_needs_a_signed_in_person(client: TestClient, project: Project) -> None:
+    assert client.get(f"/api/export/{project.id}").status_code == 401
+
+
+def test_an_export_is_a_file_with_what_was_asked_for(
+    client: TestClient, store: Store, project: Project, asha: Annotator
+) -> None:
+    client.cookies.set(api.COOKIE, sign_annotator(SECRET, asha))
+    sentence = store.unlabelled_pool(project.id)[0].id
+    client.post("/api/sync", json=body(outbox=[finished(sentence)], want=0), headers=bearer(project, asha))
+    answer = client.get(f"/api/export/{project.id}", params={"format": "conll", "include": "labelled"})
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''Habari.conll"
+    assert answer.text == "Asha B-PER\nyuko O\nMji0 O\n\n"
+    everything = client.get(f"/api/export/{project.id}", params={"format": "jsonl", "include": "labelled,unlabelled"})
+    assert len(everything.text.splitlines()) == 30
+
+
+@pytest.mark.parametrize("query", ["format=xml", "include=everything", "split=test", "page=2"])
+def test_an_export_that_does_not_exist_is_refused(
+    client: TestClient, project: Project, asha: Annotator, query: str
+) -> None:
+    client.cookies.set(api.COOKIE, sign_annotator(SECRET, asha))
+    answer = client.get(f"/api/export/{project.id}?{query}")
+    assert (answer.status_code, list(answer.json())) == (400, ["error"])
+
+
+def test_an_export_of_a_project_that_is_gone_is_not_found(client: TestClient, asha: Annotator) -> None:
+    client.cookies.set(api.COOKIE, sign_annotator(SECRET, asha))
+    assert client.get("/api/export/77").status_code == 404
+
+
+def test_the_secret_is_made_once_for_the_owner_alone(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    first = read_secret(home)
+    assert len(first) > 40
+    assert read_secret(home) == first
+    assert stat.S_IMODE((home / "secret").stat().st_mode) == 0o600
+    assert [path.name for path in home.iterdir()] == ["secret"]
