@@ -1,0 +1,151 @@
+"""Databases for the tests: a SQLite file and a real PostgreSQL server, each migrated once and copied for every test."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from storage import Store
+from store_helpers import RawDatabase
+
+SERVER_PROGRAMS = ("initdb", "pg_ctl", "postgres")
+SERVER_OPTIONS = "-c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=200"
+TEMPLATE = "maner_template"
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The URL of an empty database on a real server that lives as long as the tests; a unix socket, no port."""
+    programs = _postgres_programs()
+    if programs is None:
+        pytest.skip("there is no PostgreSQL server on this machine (initdb, pg_ctl, postgres), so it is not tested")
+    folder = Path(tempfile.mkdtemp(prefix="maner-pg-"))
+    user = _server_user(folder)
+    try:
+        _run(user, programs / "initdb", "-D", folder / "data", "-U", "maner", "-A", "trust", "-E", "UTF8", "--no-sync")
+        start = ("-D", folder / "data", "-w", "-l", folder / "log", "-o", f"-k {folder} {SERVER_OPTIONS}", "start")
+        _run(user, programs / "pg_ctl", *start)
+        try:
+            yield f"postgresql://maner@/postgres?host={folder}"
+        finally:
+            _run(user, programs / "pg_ctl", "-D", folder / "data", "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str) -> str:
+    """The URL of the server, which now holds a migrated database to copy."""
+    _administer(postgres_url, f"CREATE DATABASE {TEMPLATE}")
+    _migrate(_with_database(postgres_url, TEMPLATE))
+    return postgres_url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("template") / "maner.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a migrated, empty database, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "maner.db")
+        yield f"sqlite:///{tmp_path / 'maner.db'}"
+        return
+    server = request.getfixturevalue("postgres_template")
+    name = f"test_{uuid4().hex}"
+    _administer(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    try:
+        yield _with_database(server, name)
+    finally:
+        _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """A store on an empty database, once on SQLite and once on PostgreSQL."""
+    store = Store(store_url)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def sqlite_store(sqlite_template: Path, tmp_path: Path) -> Iterator[Store]:
+    """A store on an empty SQLite file, for tests that would learn nothing from a second database."""
+    shutil.copy(sqlite_template, tmp_path / "maner.db")
+    store = Store(f"sqlite:///{tmp_path / 'maner.db'}")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def raw(store_url: str) -> Iterator[RawDatabase]:
+    """SQL past the store, on the same database."""
+    raw = RawDatabase(store_url)
+    yield raw
+    raw.close()
+
+
+def _postgres_programs() -> Path | None:
+    """The folder of the newest server's programs, None if there is none."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: float(folder.parent.name))
+    on_path = [Path(program).resolve().parent for program in [shutil.which("initdb")] if program]
+    for folder in [*reversed(installed), *on_path]:
+        if all((folder / program).exists() for program in SERVER_PROGRAMS):
+            return folder
+    return None
+
+
+def _server_user(folder: Path) -> str | None:
+    """Who runs the server: PostgreSQL refuses to run as root, so root lends it to somebody else."""
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    user = next((name for name in ("postgres", "nobody") if name in names), None)
+    if user is None:
+        pytest.skip("PostgreSQL does not run as root and there is no user postgres or nobody, so it is not tested")
+    shutil.chown(folder, user)
+    return user
+
+
+def _run(user: str | None, *command: str | Path) -> None:
+    """Run a program of the server to its end. Its output goes to a file: the server would keep a pipe open."""
+    group = None if user is None else pwd.getpwnam(user).pw_gid
+    with tempfile.TemporaryFile("w+") as output:
+        result = subprocess.run(
+            [str(part) for part in command],
+            user=user,
+            group=group,
+            extra_groups=None if user is None else [],
+            cwd="/",
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        output.seek(0)
+        assert result.returncode == 0, output.read()
+
+
+def _administer(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def _with_database(url: str, name: str) -> str:
+    return url.replace("@/postgres?", f"@/{name}?")
+
+
+def _migrate(url: str) -> None:
+    store = Store(url)
+    store.migrate()
+    store.close()
