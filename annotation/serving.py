@@ -5,7 +5,9 @@ of all earlier runs is computed again on the same sentences, and no curve ever m
 """
 
 import shutil
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ SIGNIFICANCE = 0.05
 """A new run is refused where it is worse than the serving one with p below this."""
 KEPT_RUNS = 5
 """Newest runs whose weights stay on disk, besides the serving and the best one."""
+
+UNFINISHED_SECONDS = 3600.0
 
 Predictions = Mapping[int, tuple[Span, ...]]
 """Sentence id -> predicted spans."""
@@ -130,7 +134,16 @@ def prune_checkpoints(store: Store, project_id: int, home: Path) -> list[int]:
         if run.id not in kept and run.state is not RunState.RUNNING and folder.exists():
             shutil.rmtree(folder, ignore_errors=True)
             deleted.append(run.id)
+    _sweep(home / "runs")
     return deleted
+
+
+def _sweep(runs: Path) -> None:
+    """Delete what killed workers left half written: nobody takes an hour to write a checkpoint."""
+    for unfinished in runs.glob(".unfinished-*"):
+        with suppress(FileNotFoundError):  # its writer was alive after all and has just renamed it
+            if time.time() - unfinished.stat().st_mtime > UNFINISHED_SECONDS:
+                shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _side_by_side(gold: Gold, predictions: Predictions) -> tuple[Gold, list[Sequence[Span]], list[Sequence[Span]]]:

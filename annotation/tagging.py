@@ -49,19 +49,18 @@ class LoadedTagger(Protocol):
     ) -> Sequence[TaggerPrediction]: ...
 
 
-class TrainFunction(Protocol):
-    """maner_core.training.train, or a stand-in; the report is a dataclass of plain values."""
-
-    def __call__(
-        self,
-        sentences: Sequence[Sequence[str]],
-        spans: Sequence[Sequence[Span]],
-        labels: Sequence[str],
-        config: TrainConfig,
-        folder: Path,
-        on_progress: Callable[[TrainProgress], None],
-    ) -> Any: ...
-
+TrainFunction = Callable[
+    [
+        Sequence[Sequence[str]],  # sentences
+        Sequence[Sequence[Span]],  # their gold spans
+        Sequence[str],  # labels
+        TrainConfig,
+        Path,  # folder of the checkpoint
+        Callable[[TrainProgress], None],  # called after each step, may raise to stop
+    ],
+    Any,
+]
+"""maner_core.training.train, or a stand-in; returns a dataclass of plain values with `train_f1` among them."""
 
 LoadFunction = Callable[[Path], LoadedTagger]
 

@@ -1,5 +1,6 @@
 """One round: what is trained on, which run serves, what is scored, queued and suggested."""
 
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -358,6 +359,16 @@ def test_pruning_spares_a_run_that_is_still_running(store: Store, home: Path, pr
     assert prune_checkpoints(store, project.id, home) == []
     store.fail_run(running.id, "it was only a test")
     assert prune_checkpoints(store, project.id, home) == [running.id]
+
+
+def test_half_written_weights_of_a_killed_worker_are_swept_away(store: Store, home: Path, project: Project) -> None:
+    old, fresh = home / "runs" / ".unfinished-old", home / "runs" / ".unfinished-fresh"
+    for folder in (old, fresh):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    prune_checkpoints(store, project.id, home)
+    assert not old.exists()
+    assert fresh.exists()
 
 
 # Failure, seeds, progress.

@@ -1,0 +1,486 @@
+"""The worker: when it trains, what it does when it is stopped, killed, doubled or left alone."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loop_helpers import draft, label, make_project, open_store, run_stub_round, save
+from stub_tagger import STUB
+
+import annotation.worker
+from annotation.loop import STOPPED
+from annotation.settings import Settings
+from annotation.tagging import Tools
+from annotation.trigger import ATTEMPTS, Due, Trigger
+from annotation.worker import PARENT_VARIABLE, Pulse, Worker, start_worker, stop_worker
+from maner_core.errors import LeaseLost, RunStopped
+from storage import Project, Run, RunState, Split, Store
+
+HERE = Path(__file__).parent
+PATIENCE_SECONDS = 60.0
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    opened = open_store(home)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def project(store: Store) -> Project:
+    return make_project(store, pool=200, retrain_every=50)
+
+
+def url_of(home: Path) -> str:
+    return f"sqlite:///{home / 'maner.db'}"
+
+
+def due(store: Store, project: Project, later_seconds: float = 0.0) -> Due | None:
+    return Trigger(store).due(project, datetime.now(UTC) + timedelta(seconds=later_seconds))
+
+
+def worker(store: Store, home: Path, tools: Tools = STUB) -> Worker:
+    return Worker(store, home, threading.Event(), tools=lambda: tools)
+
+
+def failing_run(store: Store, project: Project, attempt: int, failure: str = "it broke") -> Run:
+    watermark = store.max_seq(project.id)
+    run = store.start_run(project.id, 1, {}, 1, watermark, 0, attempt)
+    store.fail_run(run.id, failure)
+    return store.run(run.id)
+
+
+def wait_for(what: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not what():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+# When a training is due.
+
+
+def test_a_count_that_steps_over_the_multiple_still_starts_a_training(store: Store, project: Project) -> None:
+    label(store, project, 49)
+    assert due(store, project) is None
+    label(store, project, 2)
+    assert due(store, project) == Due(1, "51 new labels")
+
+
+def test_labels_count_from_the_watermark_of_the_last_run(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 60)
+    run_stub_round(store, project, home)
+    label(store, project, 49)
+    assert due(store, project) is None
+    label(store, project, 1)
+    assert due(store, project) == Due(1, "50 new labels")
+
+
+def test_five_labels_that_waited_long_enough_start_a_training(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 50)
+    run_stub_round(store, project, home)
+    label(store, project, 5)
+    assert due(store, project, later_seconds=290) is None
+    found = due(store, project, later_seconds=310)
+    assert found is not None
+    assert found.why.startswith("5 new labels have waited 3")
+
+
+def test_four_labels_wait_for_ever(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 50)
+    run_stub_round(store, project, home)
+    label(store, project, 4)
+    assert due(store, project, later_seconds=1e6) is None
+
+
+def test_the_wait_begins_with_the_oldest_new_label(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 50)
+    run_stub_round(store, project, home)
+    trigger = Trigger(store)
+    label(store, project, 5)
+    begin = datetime.now(UTC)
+    assert trigger.due(project, begin) is None
+    label(store, project, 5)
+    assert trigger.due(project, begin + timedelta(seconds=301)) is not None
+
+
+def test_the_first_training_waits_for_n_labels_however_long(store: Store, project: Project) -> None:
+    label(store, project, 49)
+    assert due(store, project, later_seconds=1e6) is None
+
+
+def test_labels_without_an_entity_start_no_training(store: Store, project: Project) -> None:
+    sentences = store.unlabelled_pool(project.id)[:51]
+    save(store, project, [draft(sentence, ()) for sentence in sentences[:50]])
+    assert due(store, project) is None
+    save(store, project, [draft(sentence) for sentence in sentences[50:]] + [draft(sentences[0])])
+    label(store, project, 5)
+    assert due(store, project) is not None
+
+
+def test_somebody_may_ask_for_a_training(store: Store, project: Project) -> None:
+    label(store, project, 8)
+    store.request_retrain(project.id)
+    assert due(store, project) == Due(1, "somebody asked for it")
+
+
+def test_a_wish_that_cannot_be_granted_is_dropped_and_recorded(store: Store, project: Project) -> None:
+    store.request_retrain(project.id)
+    assert due(store, project) is None
+    assert not store.retrain_requested(project.id)
+    assert "retrain_refused" in [event.kind for event in store.audit(project.id)]
+
+
+def test_a_failed_run_is_tried_once_more_and_then_waits_for_people(store: Store, project: Project) -> None:
+    label(store, project, 50)
+    failing_run(store, project, attempt=1)
+    second = due(store, project)
+    assert second is not None
+    assert second.attempt == ATTEMPTS == 2
+    failing_run(store, project, attempt=2)
+    assert due(store, project) is None
+    store.request_retrain(project.id)
+    assert due(store, project) == Due(1, "somebody asked for it")
+    store.clear_retrain_request(project.id)
+    label(store, project, 50)
+    assert due(store, project) == Due(1, "50 new labels")
+
+
+def test_a_stopped_run_starts_again_and_stopping_costs_no_attempt(store: Store, project: Project) -> None:
+    label(store, project, 50)
+    failing_run(store, project, attempt=2, failure=STOPPED)
+    again = due(store, project)
+    assert again is not None
+    assert again.attempt == 2
+
+
+def test_nothing_is_due_while_a_run_is_running(store: Store, project: Project) -> None:
+    label(store, project, 50)
+    store.start_run(project.id, 1, {}, 1, 0, 50)
+    label(store, project, 50)
+    store.request_retrain(project.id)
+    assert due(store, project) is None
+
+
+# One worker at work.
+
+
+def test_a_worker_trains_every_project_that_is_due_and_then_idles(store: Store, home: Path) -> None:
+    projects = [make_project(store, name=name, retrain_every=10) for name in ("swa", "lug", "idle")]
+    for project in projects[:2]:
+        label(store, project, 12)
+    worker(store, home).serve(once=True)
+    assert [len(store.runs(project.id)) for project in projects] == [1, 1, 0]
+    assert [store.project(project.id).serving_run is not None for project in projects] == [True, True, False]
+
+
+def test_a_project_that_fails_does_not_hold_up_the_others(store: Store, home: Path) -> None:
+    bad, good = (make_project(store, name=name, retrain_every=10) for name in ("bad", "good"))
+    for project in (bad, good):
+        label(store, project, 10)
+
+    def train(*arguments: Any) -> Any:
+        if arguments[4].name == str(store.runs(bad.id)[-1].id):
+            raise RuntimeError("no luck")
+        return STUB.train(*arguments)
+
+    at_work = worker(store, home, Tools(train, STUB.load))
+    at_work.serve(once=True)
+    failed = store.last_run(bad.id)
+    assert failed is not None
+    assert failed.failure is not None
+    assert "RuntimeError: no luck" in failed.failure
+    assert store.project(good.id).serving_run is not None
+    assert at_work.failures == 1
+
+
+def test_a_run_that_succeeds_at_the_second_attempt_serves(
+    store: Store, home: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(annotation.worker, "BACK_OFF_SECONDS", 0.0)
+    label(store, project, 50)
+    calls: list[int] = []
+
+    def train(*arguments: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 1:
+            raise MemoryError
+        return STUB.train(*arguments)
+
+    worker(store, home, Tools(train, STUB.load)).serve(once=True)
+    first, second = store.runs(project.id)
+    assert (first.state, second.state) == (RunState.FAILED, RunState.DONE)
+    assert "ran out of memory" in (first.failure or "")
+    assert (first.attempt, second.attempt) == (1, 2)
+    assert (first.round, second.round) == (1, 1)
+    assert first.seed != second.seed
+    assert store.project(project.id).serving_run == second.id
+
+
+def test_a_granted_wish_is_cleared(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 8)
+    store.request_retrain(project.id)
+    worker(store, home).serve(once=True)
+    assert not store.retrain_requested(project.id)
+    assert len(store.runs(project.id)) == 1
+
+
+def test_the_pages_can_see_what_the_worker_does(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 50)
+    seen: list[tuple[str, float]] = []
+
+    def train(*arguments: Any) -> Any:
+        report = STUB.train(*arguments)
+        run = store.last_run(project.id)
+        assert run is not None
+        seen.append((run.phase, run.progress))
+        return report
+
+    at_work = worker(store, home, Tools(train, STUB.load))
+    at_work.serve(once=True)
+    assert seen[0][0] == "training"
+    assert [status.holder for status in store.workers(60)] == [at_work.holder]
+
+
+def test_a_round_is_never_interrupted_by_new_labels(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 50)
+    labelled: list[int] = []
+
+    def train(*arguments: Any) -> Any:
+        if not labelled:
+            labelled.extend(sentence.id for sentence in label(store, project, 60))
+        return STUB.train(*arguments)
+
+    worker(store, home, Tools(train, STUB.load)).serve(once=True)
+    assert [(run.state, run.n_train) for run in store.runs(project.id)] == [(RunState.DONE, 50), (RunState.DONE, 110)]
+
+
+# Leases.
+
+
+def test_a_project_that_another_worker_holds_is_left_alone(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 50)
+    assert store.take_lease(project.id, "another worker", 60)
+    worker(store, home).serve(once=True)
+    assert store.runs(project.id) == []
+    store.release_lease(project.id, "another worker")
+    worker(store, home).serve(once=True)
+    assert len(store.runs(project.id)) == 1
+
+
+def test_two_workers_at_once_train_once(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 50)
+    stores = [Store(url_of(home)) for _ in range(3)]
+    threads = [threading.Thread(target=worker(each, home).serve, kwargs={"once": True}) for each in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for each in stores:
+        each.close()
+    assert [run.state for run in store.runs(project.id)] == [RunState.DONE]
+
+
+def test_a_worker_whose_lease_was_taken_ends_its_round(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 50)
+    run = store.start_run(project.id, 1, {}, 1, 0, 50)
+    pulse = Pulse(store, "slow worker", threading.Event())
+    assert store.take_lease(project.id, "slow worker", -1)
+    pulse.begin(project.id)
+    pulse(_training(run))
+    assert store.take_lease(project.id, "quick worker", 60)
+    pulse.beat()
+    with pytest.raises(LeaseLost):
+        pulse(_training(run))
+
+
+def test_a_round_whose_run_another_worker_failed_ends(store: Store, project: Project) -> None:
+    run = store.start_run(project.id, 1, {}, 1, 0, 50)
+    pulse = Pulse(store, "slow worker", threading.Event())
+    store.take_lease(project.id, "slow worker", 60)
+    pulse.begin(project.id)
+    store.fail_run(run.id, "it looked dead")
+    with pytest.raises(LeaseLost):
+        pulse(_training(run))
+
+
+def test_a_pulse_that_is_asked_to_stop_ends_the_round(store: Store, project: Project) -> None:
+    stop = threading.Event()
+    pulse = Pulse(store, "worker", stop)
+    stop.set()
+    with pytest.raises(RunStopped):
+        pulse(_training(store.start_run(project.id, 1, {}, 1, 0, 50)))
+
+
+def _training(run: Run) -> "annotation.loop.RoundProgress":
+    return annotation.loop.RoundProgress(run.id, "training", 0.5, 10.0, "Training on 50 sentences")
+
+
+# Stopped and killed.
+
+
+def start_stub(home: Path, where: str, **environment: str) -> "subprocess.Popen[str]":
+    paths = os.pathsep.join([str(HERE.parent), str(HERE)])
+    return subprocess.Popen(
+        [sys.executable, str(HERE / "stub_worker.py"), url_of(home), str(home), where],
+        env={**os.environ, "PYTHONPATH": paths, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_until_there(process: "subprocess.Popen[str]") -> None:
+    assert process.stdout is not None
+    assert process.stdout.readline() == "there\n"
+
+
+def end(process: "subprocess.Popen[str]", number: signal.Signals) -> int:
+    process.send_signal(number)
+    code = process.wait(PATIENCE_SECONDS)
+    assert process.stdout is not None
+    process.stdout.close()
+    return code
+
+
+def run_when_free(store: Store, home: Path, project: Project) -> list[Run]:
+    """Let a new worker look until the project has a finished run."""
+
+    def look() -> bool:
+        worker(store, home).serve(once=True)
+        last = store.last_run(project.id)
+        return last is not None and last.state is RunState.DONE
+
+    wait_for(look)
+    return store.runs(project.id)
+
+
+@pytest.mark.parametrize("phase", ["training", "evaluating", "scoring", "suggesting", "finish"])
+def test_a_worker_killed_in_any_phase_is_followed_by_one_that_does_the_round(
+    store: Store, home: Path, project: Project, phase: str
+) -> None:
+    label(store, project, 60)
+    process = start_stub(home, phase)
+    wait_until_there(process)
+    label(store, project, 3)
+    end(process, signal.SIGKILL)
+    killed, done = run_when_free(store, home, project)
+    assert killed.state is RunState.FAILED
+    assert "The worker died during this run" in (killed.failure or "")
+    assert (done.attempt, done.n_train) == (2, 63)
+    assert store.project(project.id).serving_run == done.id
+    assert store.ready(project.id, Split.POOL) >= 100
+    assert len(store.labelled(project.id, Split.POOL)) == 63
+
+
+def test_a_run_that_dies_twice_is_left_for_people(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 60)
+    for _ in range(2):
+        process = start_stub(home, "training")
+        wait_until_there(process)
+        end(process, signal.SIGKILL)
+    wait_for(lambda: store.take_lease(project.id, "test", 0.0))
+    worker(store, home).serve(once=True)
+    assert [(run.state, run.attempt) for run in store.runs(project.id)] == [(RunState.FAILED, 1), (RunState.FAILED, 2)]
+    store.request_retrain(project.id)
+    worker(store, home).serve(once=True)
+    assert store.runs(project.id)[-1].state is RunState.DONE
+
+
+def test_sigterm_ends_a_training_between_two_steps_and_the_next_worker_starts_it_again(
+    store: Store, home: Path, project: Project
+) -> None:
+    label(store, project, 60)
+    process = start_stub(home, "slow")
+    wait_until_there(process)
+    assert end(process, signal.SIGTERM) == 0
+    stopped = store.last_run(project.id)
+    assert stopped is not None
+    assert (stopped.state, stopped.failure) == (RunState.FAILED, STOPPED)
+    worker(store, home).serve(once=True)
+    assert [run.attempt for run in store.runs(project.id)] == [1, 1]
+    assert store.runs(project.id)[-1].state is RunState.DONE
+
+
+def test_a_worker_started_by_the_app_ends_when_the_app_is_gone(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 60)
+    script = (
+        "import os, subprocess, sys, threading\n"
+        f"os.environ['{PARENT_VARIABLE}'] = str(os.getpid())\n"
+        f"subprocess.Popen([sys.executable, {str(HERE / 'stub_worker.py')!r}, *sys.argv[1:]])\n"
+        "threading.Event().wait()\n"
+    )
+    paths = os.pathsep.join([str(HERE.parent), str(HERE)])
+    app = subprocess.Popen(
+        [sys.executable, "-c", script, url_of(home), str(home), "slow"],
+        env={**os.environ, "PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    wait_until_there(app)
+    app.kill()
+    app.wait()
+    assert app.stdout is not None
+    assert app.stdout.read() == ""  # comes back when the worker, too, has closed its end
+    app.stdout.close()
+    last = store.last_run(project.id)
+    assert last is not None
+    assert last.failure == STOPPED
+
+
+# The process.
+
+
+def run_python(script: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(HERE.parent), **environment},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
+
+
+def test_importing_the_worker_the_loop_and_sampling_loads_no_torch() -> None:
+    script = (
+        "import sys, annotation.worker, annotation.loop, annotation.sampling, annotation.serving\n"
+        "print(sorted({'torch', 'transformers', 'streamlit'} & set(sys.modules)))"
+    )
+    assert run_python(script).stdout == "[]\n"
+
+
+def test_the_worker_process_is_polite_and_leaves_a_core_free(home: Path) -> None:
+    script = (
+        "import os, sys\nfrom annotation.settings import Settings\nfrom annotation.worker import main\n"
+        "code = main(Settings.from_environment(), once=True)\n"
+        "print(code, os.nice(0) >= 10, os.environ['OMP_WAIT_POLICY'], os.environ['OMP_NUM_THREADS'],"
+        " 'torch' in sys.modules)"
+    )
+    done = run_python(script, MANER_HOME=str(home), MANER_DATABASE_URL="")
+    threads = max(1, (os.cpu_count() or 1) - 1)
+    assert done.stdout == f"0 True PASSIVE {threads} False\n", done.stderr
+
+
+def test_the_app_starts_and_stops_a_worker_with_a_log_of_its_own(store: Store, home: Path) -> None:
+    process = start_worker(Settings(home=home, database_url=url_of(home)))
+    try:
+        wait_for(lambda: store.workers(60))
+        assert store.workers(60)[0].state == "idle"
+    finally:
+        code = stop_worker(process)
+    assert code == 0
+    (log,) = (home / "logs").glob("worker-*.log")
+    assert "looks for work" in log.read_text(encoding="utf-8")
