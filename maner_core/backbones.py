@@ -35,7 +35,7 @@ BUNDLED_LICENCE = "MIT"
 _BLOCK_BYTES = 18  # f16 scale and 32 weights of 4 bits
 
 
-def load_backbone(name: str, cache: Path | None = None) -> tuple[torch.nn.Module, Any]:
+def load_backbone(name: str, cache: Path | None = None) -> tuple[Any, Any]:
     """The pretrained encoder (float32, no pooler) and its fast tokenizer.
 
     `cache` is where the bundled backbone is kept once built; by default `backbones` under MANER_HOME. Raises
