@@ -24,6 +24,7 @@ from annotation.formats.records import (
 )
 from annotation.formats.schemes import Parsed, breaches, check_scheme, decode, detect_scheme, encode, parse_tag
 from maner_core.errors import FormatError, InvalidInput
+from maner_core.spans import Span
 
 if TYPE_CHECKING:
     from storage import Annotation, ExportRow, Project, Sentence
@@ -50,13 +51,15 @@ class _Layout:
 
 @dataclass(slots=True)
 class _Block:
-    """The lines of one sentence."""
+    """One sentence as it stands in the file."""
 
     document: str | None
     line: int = 0  # of the first token
-    rows: list[list[str]] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)  # the last column
     meta: dict[str, str] = field(default_factory=dict)
     meta_line: int = 0
+    error: FormatError | None = None  # the first thing that is wrong with it
 
 
 # Reading.
@@ -74,31 +77,32 @@ def read(file: str, lines: Sequence[str], options: ReadOptions) -> Reading:
         reading.notes.append(f"line {layout.header}: header row left out")
     good: list[tuple[_Block, Parsed]] = []
     for block in _blocks(file, lines, layout, reading.notes):
-        error = _problem(file, block, layout)
-        if error:
-            reading.errors.append(error)
+        tags = _parsed(file, block) if layout.columns > 1 and not block.error else []
+        if block.error:
+            reading.errors.append(block.error)
         else:
-            good.append((block, _parsed(block, layout)))
+            good.append((block, tags))
     if layout.columns > 1:
         reading.scheme = _scheme(file, [tags for _, tags in good], options.scheme)
     for block, tags in good:
-        reading.sentences.append(_sentence(block, tags, layout))
-        if reading.scheme and any(label for _, label in tags):
+        reading.sentences.append(_sentence(block, decode(tags) if reading.scheme else None))
+        if reading.scheme:
             for position, what in breaches(tags, reading.scheme):
                 reading.repairs.append(Repair(block.line + position, f"{what}; read as conlleval reads it"))
-    if layout.columns > 2:
-        _refuse_numbered_tokens(file, good)
     return reading
 
 
 def _fields(line: str, tabs: bool) -> list[str]:
     """The columns of a line, the first one empty if the line starts with a tab: `"a\\t\\tO" -> ["a", "", "O"]`."""
     if tabs and "\t" in line:
-        fields = [part.strip(" ") for part in line.split("\t")]
+        fields = line.split("\t")
+        if " " in line:
+            fields = [part.strip(" ") for part in fields]
         while len(fields) > 1 and not fields[-1]:
             fields.pop()
         return fields
-    return [part for part in line.replace("\t", " ").split(" ") if part]
+    fields = (line.replace("\t", " ") if "\t" in line else line).split(" ")
+    return [part for part in fields if part] if "" in fields else fields
 
 
 def _is_blank(line: str) -> bool:
@@ -106,35 +110,57 @@ def _is_blank(line: str) -> bool:
 
 
 def _is_document_start(line: str) -> bool:
-    return line.startswith(DOCUMENT_START) and (len(line) == len(DOCUMENT_START) or line[len(DOCUMENT_START)] in " \t")
+    return line.startswith(DOCUMENT_START) and line[len(DOCUMENT_START) :][:1] in ("", " ", "\t")
 
 
 def _layout(file: str, lines: Sequence[str]) -> _Layout:
     """Separator and number of columns by majority of the token lines; the header row if line 1 is one."""
     token_lines = ((n, s) for n, s in enumerate(lines, 1) if not _is_blank(s) and not _is_document_start(s))
-    numbered = list(islice(token_lines, _LAYOUT_SAMPLE))
-    if not numbered:
+    sample = list(islice(token_lines, _LAYOUT_SAMPLE))
+    if not sample:
         raise FormatError(file, None, "holds no sentence", "check that it is the right file")
-    n_tabs = sum("\t" in line for _, line in numbered)
-    n_without = sum("\t" not in line and not line.startswith("#") for _, line in numbered)
+    n_tabs = sum("\t" in line for _, line in sample)
+    n_without = sum("\t" not in line and not line.startswith("#") for _, line in sample)
     tabs = n_tabs > 0 and n_tabs >= n_without
-    counts = Counter(len(_fields(line, tabs)) for _, line in numbered if "\t" in line or not _COMMENT.match(line))
-    columns = counts.most_common(1)[0][0] if counts else 1
+    rows = [(n, _fields(line, tabs)) for n, line in sample if "\t" in line or not _COMMENT.match(line)]
+    columns = Counter(len(fields) for _, fields in rows).most_common(1)[0][0] if rows else 1
     if columns > MAX_COLUMNS:
         raise FormatError(
             file,
-            numbered[0][0],
+            sample[0][0],
             f"most lines have {columns} columns",
             f"keep at most {MAX_COLUMNS}, the token first and the tag last, or import it as plain text",
         )
-    number, first = next(((n, s) for n, s in numbered if not s.startswith("#")), numbered[0])
-    fields = _fields(first, tabs)
-    is_header = (
-        len(fields) > 1
-        and parse_tag(fields[-1]) is None
-        and (fields[0].casefold() in _HEADER_FIRST or fields[-1].casefold() in _HEADER_LAST)
-    )
-    return _Layout(tabs, columns, number if is_header else 0)
+    if columns > 2:
+        _refuse_numbered_tokens(file, rows)
+    return _Layout(tabs, columns, _header(rows))
+
+
+def _header(rows: Sequence[tuple[int, list[str]]]) -> int:
+    """Number of the header line, 0 if the first line is none."""
+    number, fields = rows[0] if rows else (0, [""])
+    if len(fields) == 1 or parse_tag(fields[-1]):
+        return 0
+    return number if fields[0].casefold() in _HEADER_FIRST or fields[-1].casefold() in _HEADER_LAST else 0
+
+
+def _refuse_numbered_tokens(file: str, rows: Sequence[tuple[int, list[str]]]) -> None:
+    """Raise FormatError if the first column counts 1, 2, 3 … in every sentence: the token is then in the second."""
+    position = longest = n_sentences = 0
+    line_before = 0
+    for line, fields in rows:
+        if line != line_before + 1:
+            position = 0
+            n_sentences += 1
+        position += 1
+        if fields[0] != str(position):
+            return
+        longest = max(longest, position)
+        line_before = line
+    if n_sentences > 1 and longest > 2 and len({fields[1] for _, fields in rows if len(fields) > 1}) > 1:
+        raise FormatError(
+            file, rows[0][0], "the first column counts the tokens", "delete that column, so that the token is first"
+        )
 
 
 def _comment(line: str, layout: _Layout) -> tuple[str, str] | None:
@@ -151,13 +177,13 @@ def _comment(line: str, layout: _Layout) -> tuple[str, str] | None:
 
 
 def _blocks(file: str, lines: Sequence[str], layout: _Layout, notes: list[str]) -> Iterator[_Block]:
-    """The sentences of the file as lines cut into columns."""
+    """The sentences of the file."""
     n_documents = 0
     block = _Block(None)
     for number, line in enumerate(lines, 1):
-        starts_document = _is_document_start(line)
+        starts_document = line[:1] == "-" and _is_document_start(line)
         if starts_document or _is_blank(line):
-            if block.rows:
+            if block.tokens:
                 yield block
                 block = _Block(block.document)
             if starts_document:
@@ -166,58 +192,59 @@ def _blocks(file: str, lines: Sequence[str], layout: _Layout, notes: list[str]) 
             continue
         if number == layout.header:
             continue
-        if not block.rows and line[0] == "#" and (comment := _comment(line, layout)):
+        if not block.tokens and line[0] == "#" and (comment := _comment(line, layout)):
             key, value = comment
             block.meta[key] = f"{block.meta[key]}\n{value}" if key in block.meta else value
             block.meta_line = block.meta_line or number
             continue
-        if not block.rows:
+        if not block.tokens:
             block.line = number
         fields = _fields(line, layout.tabs)
-        if line[0] in " \t" and not layout.tabs and len(fields) < layout.columns:
-            fields.insert(0, "")
-        block.rows.append(fields)
-    if block.rows:
+        if len(fields) != layout.columns or not fields[0]:
+            fields = _irregular(file, number, line, fields, layout, block)
+        block.tokens.append(fields[0])
+        block.tags.append(fields[-1])
+    if block.tokens:
         yield block
     elif block.meta:
         notes.append(f"line {block.meta_line}: metadata with no sentence after it left out")
 
 
-def _problem(file: str, block: _Block, layout: _Layout) -> FormatError | None:
-    """The first thing wrong with a sentence, if anything is."""
-    columns = layout.columns
-    for offset, fields in enumerate(block.rows):
-        line = block.line + offset
-        if not fields[0]:
-            return FormatError(file, line, "the tag has no token before it", "give the token or delete the line")
-        if len(fields) != columns:
-            filled = [part for part in fields if part]
-            if len(filled) != columns:
-                cut = "tabs" if layout.tabs else "spaces"
-                return FormatError(
-                    file,
-                    line,
-                    f"{len(fields)} column{'s' * (len(fields) > 1)} where the file has {columns}",
-                    f"part the columns by {cut}, one token a line, the tag last",
-                )
-            block.rows[offset] = filled
-            fields = filled
-        if columns > 1 and parse_tag(fields[-1]) is None:
-            return FormatError(
-                file, line, f"{_short(fields[-1])} is no tag", "write O, or a prefix and a label such as B-LOC"
+def _irregular(file: str, number: int, line: str, fields: list[str], layout: _Layout, block: _Block) -> list[str]:
+    """The columns of a line that are not as many as elsewhere; notes the error unless repeated tabs explain it."""
+    filled = [part for part in fields if part]
+    if fields[0] and len(filled) == layout.columns:
+        return filled
+    columns = f"{len(fields)} column{'s' * (len(fields) > 1)}"
+    if not fields[0] or (line[0] in " \t" and len(fields) < layout.columns):
+        problem, remedy = "the tag has no token before it", "give the token or delete the line"
+    else:
+        cut = "tabs" if layout.tabs else "spaces"
+        problem = f"{columns} where the file has {layout.columns}"
+        remedy = f"part the columns by {cut}, one token a line, the tag last"
+    block.error = block.error or FormatError(file, number, problem, remedy)
+    return fields
+
+
+def _parsed(file: str, block: _Block) -> Parsed:
+    """Prefix and label of each token; notes the error for the first column that is no tag."""
+    tags: list[tuple[str, str]] = []
+    for offset, text in enumerate(block.tags):
+        tag = parse_tag(text)
+        if tag is None:
+            block.error = FormatError(
+                file,
+                block.line + offset,
+                f"{_short(text)} is no tag",
+                "write O, or a prefix and a label such as B-LOC",
             )
-    return None
+            return []
+        tags.append(tag)
+    return tags
 
 
 def _short(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:39] + "…")
-
-
-def _parsed(block: _Block, layout: _Layout) -> Parsed:
-    """Prefix and label of each token; empty for a file without tags."""
-    if layout.columns == 1:
-        return []
-    return [parse_tag(fields[-1]) or ("O", "") for fields in block.rows]
 
 
 def _scheme(file: str, tags: list[Parsed], wanted: str) -> str:
@@ -230,37 +257,20 @@ def _scheme(file: str, tags: list[Parsed], wanted: str) -> str:
         raise FormatError(file, None, str(error), "name the tag scheme: ioe1 or ioe2") from None
 
 
-def _sentence(block: _Block, tags: Parsed, layout: _Layout) -> ReadSentence:
+def _sentence(block: _Block, spans: tuple[Span, ...] | None) -> ReadSentence:
+    """The sentence with what its metadata say of its status; `spans` is None in a file without tags."""
     meta = block.meta
-    spans = decode(tags) if layout.columns > 1 else None
-    status = LABELLED if spans is not None else UNLABELLED
+    status = UNLABELLED if spans is None else LABELLED
     if meta.get("status") in STATUSES:
-        meta = dict(meta)
         status = meta.pop("status")
     return ReadSentence(
         line=block.line,
-        tokens=tuple([fields[0] for fields in block.rows]),
+        tokens=tuple(block.tokens),
         spans=None if status in (UNLABELLED, "skipped") else spans,
         status=status,
         document=block.document,
         meta=meta,
     )
-
-
-def _refuse_numbered_tokens(file: str, good: list[tuple[_Block, Parsed]]) -> None:
-    """Raise FormatError if the first column counts 1, 2, 3 … in every sentence: the token is then in the second."""
-    if len(good) < 2 or all(len(block.rows) < 3 for block, _ in good):
-        return
-    numbered = all(
-        fields[0] == str(position) for block, _ in good for position, fields in enumerate(block.rows, start=1)
-    )
-    if numbered and len({fields[1] for block, _ in good for fields in block.rows}) > 1:
-        raise FormatError(
-            file,
-            good[0][0].line,
-            "the first column counts the tokens",
-            "delete that column, so that the token is first",
-        )
 
 
 # Writing.

@@ -55,13 +55,13 @@ def parse_tag(tag: str) -> tuple[str, str] | None:
 Parsed = Sequence[tuple[str, str]]  # one sentence: a prefix and a label for each token
 
 
-def _neighbours(sentence: Parsed) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
-    """Each pair of tags side by side, the sentence padded with O at both ends."""
-    previous = (OUTSIDE, "")
-    for current in sentence:
-        yield previous, current
-        previous = current
-    yield previous, (OUTSIDE, "")
+def _neighbours(sentence: Parsed) -> Iterator[tuple[int, tuple[str, str], tuple[str, str]]]:
+    """Each pair of tags side by side but for two Os, the sentence padded with O at both ends; position of the right."""
+    left = outside = (OUTSIDE, "")
+    for position, right in enumerate([*sentence, outside]):
+        if right[1] or left[1]:
+            yield position, left, right
+        left = right
 
 
 def detect_scheme(sentences: Iterable[Parsed]) -> str:
@@ -74,9 +74,7 @@ def detect_scheme(sentences: Iterable[Parsed]) -> str:
     prefixes: set[str] = set()
     i_opens = b_opens = b_touches = e_closes = e_touches = unclosed = 0
     for sentence in sentences:
-        if all(prefix == OUTSIDE for prefix, _ in sentence):
-            continue
-        for (left, left_label), (right, right_label) in _neighbours(sentence):
+        for _, (left, left_label), (right, right_label) in _neighbours(sentence):
             prefixes.add(right)
             if left_label == right_label:
                 b_touches += right == "B"
@@ -107,13 +105,13 @@ def breaches(sentence: Parsed, scheme: str) -> list[tuple[int, str]]:
     """Tokens whose tag breaks the scheme, and why: `[("O", ""), ("I", "LOC")], "iob2" -> [(1, "I-LOC opens a name")]`."""
     rule = SCHEMES[scheme]
     found: list[tuple[int, str]] = []
-    for position, ((left, left_label), (right, right_label)) in enumerate(_neighbours(sentence)):
+    for position, (left, left_label), (right, right_label) in _neighbours(sentence):
         if right == LOST:
             found.append((position, f"-{right_label} has lost its prefix"))
         if LOST in (left, right):
             continue
         if left_label == right_label:
-            if left_label and left + right not in rule.neighbours:
+            if left + right not in rule.neighbours:
                 found.append((position, f"{right}-{right_label} after {left}-{left_label}"))
             continue
         if left_label and left not in rule.closes:
