@@ -138,12 +138,14 @@ class Desk:
         kept = set(store.renew(project.id, annotator_id, request.client, held, LEASE_SECONDS)) if held else set()
         done = store.done(project.id, annotator_id)
         progress, work = self._counts(project)
-        handed = self._claim(
+        forgotten = self._forgotten(project, annotator_id, request.client, held, request.want - len(kept))
+        n_held = len(kept) + len(forgotten)
+        handed = forgotten + self._claim(
             project,
             annotator_id,
             request.client,
-            request.want - len(kept),
-            done + len(kept),
+            request.want - n_held,
+            done + n_held,
             progress.evaluation_labelled,
         )
         shown = _shown_run(store, project)
@@ -157,6 +159,16 @@ class Desk:
             done=done,
             status=ProjectStatus(progress.labelled, progress.pool, progress.evaluation_labelled, work),
         )
+
+    def _forgotten(
+        self, project: Project, annotator_id: int, client: str, have: Sequence[int], n: int
+    ) -> list[HandOut]:
+        """Up to `n` sentences leased to a tab that it does not know of: it was reloaded, or an answer got lost."""
+        if n <= 0:
+            return []
+        known = set(have)
+        held = self.store.held(project.id, client, annotator_id)
+        return [hand_out for hand_out in held if hand_out.sentence.id not in known][:n]
 
     def _claim(
         self, project: Project, annotator_id: int, client: str, n: int, position: int, evaluation_labelled: int

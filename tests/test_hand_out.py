@@ -321,6 +321,15 @@ def test_a_lease_that_passed_to_somebody_else_is_reported(store: Store) -> None:
     assert set(first.sync().drop) == held
 
 
+def test_a_reloaded_tab_gets_back_what_it_held(store: Store) -> None:
+    project = make_project(store, pool=30)
+    tab = Tab(Desk(store), project, store.annotator("Asha"), want=6)
+    tab.sync()
+    before, tab.held = tab.held, [tab.held[2]]
+    tab.sync()
+    assert set(tab.held) == set(before)
+
+
 def test_the_status_counts_down_to_the_next_training(store: Store) -> None:
     project = make_project(store, pool=30, retrain_every=3)
     times = iter(range(0, 10_000, 10))  # every look at the clock is ten seconds later, so counts are always fresh

@@ -1,0 +1,63 @@
+"""The labelling page: the span editor in the middle, the guidelines below it. The editor talks to the server by itself."""
+
+import streamlit as st
+
+from annotation import hand_out
+from annotation.sync_request import SyncRequest
+from annotation.ui import navigation
+from annotation.ui.component import span_editor
+from annotation.ui.session import current_annotator, current_project, current_store, sync_token, sync_url
+from maner_core.errors import InvalidInput, ManerError
+from storage import Annotator, Project
+
+
+def page() -> None:
+    """Label the sentences of the current project, one after the other."""
+    annotator = current_annotator()
+    project = current_project()
+    if not project.settings.labels:
+        st.title("Annotate")
+        st.write("This project has no labels yet. Say first what is to be found in the sentences: people, places …")
+        if st.button("Add labels", type="primary", icon=":material/tune:"):
+            navigation.go_to("project")
+        return
+    _editor(project, annotator)
+    if project.settings.guidelines:
+        with st.expander("Guidelines", icon=":material/menu_book:"):
+            st.markdown(project.settings.guidelines)
+
+
+@st.fragment
+def _editor(project: Project, annotator: Annotator) -> None:
+    """The editor, in a fragment: where it must fall back on triggers, each of them runs only this."""
+    key = f"annotate-{project.id}"
+    answer_key = f"{key}-answer"
+
+    def answer_trigger() -> None:
+        st.session_state[answer_key] = _answer(project, annotator, st.session_state[key]["sync"])
+
+    span_editor(
+        key=key,
+        # The time of creation tells a project from one with the same number in another database of this address.
+        scope=f"{project.id}-{int(project.created_at.timestamp())}-{annotator.id}",
+        url=sync_url(),
+        token=sync_token(project, annotator),
+        labels=project.settings.labels,
+        answer=st.session_state.get(answer_key),
+        on_sync=answer_trigger,
+    )
+
+
+def _answer(project: Project, annotator: Annotator, body: object) -> dict[str, object]:
+    """The answer to a sync that came as a trigger, in the form of the JSON route; an error as its status and sentence."""
+    try:
+        request = SyncRequest.parse(body)
+        return hand_out.sync(current_store(), project, annotator.id, request).to_dict()
+    except ManerError as error:
+        fields = body if isinstance(body, dict) else {}
+        return {
+            "seq": fields.get("seq"),
+            "nonce": fields.get("nonce"),
+            "error": str(error),
+            "code": 400 if isinstance(error, InvalidInput) else 503,
+        }

@@ -1,0 +1,455 @@
+// The editor: brings keys, mouse and touch to the session, and the session to the screen. Streamlit calls the default
+// export at the end when the component is mounted and again whenever its data changes.
+
+class Editor {
+  constructor(root, work) {
+    this.root = root; // the shadow root
+    this.work = work;
+    this.session = work.session;
+    this.sync = work.sync;
+    this.ui = root.querySelector(".maner");
+    this.find = (selector) => this.ui.querySelector(selector);
+    this.passing = "";
+    this.view = new SentenceView(this.find(".sentence"), this.find(".scroll"));
+    this.commands = this.#commands();
+    this.edge = new EdgeView(this.find, this.commands);
+    this.edge.drawActions();
+    this.listening = new AbortController();
+    this.#listen();
+    this.sync.onAnswer = (answer) => this.#onAnswer(answer);
+    this.sync.onState = () => this.#draw();
+    this.#watch();
+  }
+
+  configure(labels) {
+    this.session.labels = labels;
+    this.view.item = null; // colours and names may have changed: draw all anew
+    this.edge.drawLabels(labels);
+    this.edge.drawHelp(labels);
+    this.#draw();
+    this.sync.kick();
+  }
+
+  close() {
+    this.listening.abort();
+    this.sync.onAnswer = (answer) => this.work.keep(answer);
+    this.sync.onState = () => {};
+    this.sync.watched = false;
+    this.session.stopClock();
+  }
+
+  // ---- the server ----
+
+  #onAnswer(answer) {
+    this.work.keep(answer);
+    const fate = this.work.fate;
+    if (fate === "gone") this.#say("The sentence went to somebody else while you were away. Here is the next one.");
+    if (fate === "kept") this.#say("Somebody else may have this sentence by now. You can still finish it.");
+    this.#draw();
+    if (this.session.held.length <= Sync.LOW && answer.batch.length) this.sync.kick();
+  }
+
+  // ---- what one can do ----
+
+  #commands() {
+    const { session } = this;
+    const move = (step) => (command) => session.step(step, command?.extend);
+    const end = (position) => (command) => {
+      const focus = position(session.open.sentence.tokens.length);
+      session.select(command?.extend ? session.open.anchor : focus, focus);
+    };
+    const visual = (step) => (command) => move(this.view.rightToLeft ? -step : step)(command);
+    const span = (find) => () => {
+      const found = session.selectSpan(find(session.open.spans, session.selection[0]));
+      if (found) this.#speak(`${found.label}: ${this.#words(found.start, found.end)}`);
+    };
+    const editing = (run) => (command) => {
+      if (!session.open) return;
+      run(command);
+      this.#draw();
+    };
+    return {
+      left: editing(visual(-1)),
+      right: editing(visual(1)),
+      home: editing(end(() => 0)),
+      end: editing(end((length) => length - 1)),
+      nextSpan: editing(span(spanAfter)),
+      previousSpan: editing(span(spanBefore)),
+      label: editing((name) => this.#label(name)),
+      clear: editing(() => this.#clear(...session.selection)),
+      undo: () => this.#undo(),
+      redo: () => this.#redo(),
+      accept: editing(() => this.#submit("labelled")),
+      skip: editing(() => this.#submit("skipped")),
+      flag: editing(() => this.#openComment()),
+      help: () => this.#toggleHelp(),
+      escape: () => this.#escape(),
+      nothing: () => {},
+      copyRefused: (id, button) => this.#copyRefused(id, button),
+      discardRefused: (id) => {
+        session.outbox.discardRefused(id);
+        this.#drawState();
+      },
+    };
+  }
+
+  #label(name) {
+    this.tapped = null;
+    this.session.label(name);
+    this.#speak(`${name}: ${this.#words(...this.session.selection)}`);
+  }
+
+  #clear(start, end) {
+    this.tapped = null;
+    if (this.session.clear(start, end)) this.#speak(`Removed: ${this.#words(start, end)}`);
+  }
+
+  #undo() {
+    const what = this.session.undo();
+    this.#speak({ edit: "Undone", sentence: "Back to the sentence before" }[what] ?? "Nothing to undo");
+    this.#draw();
+  }
+
+  #redo() {
+    const what = this.session.redo();
+    this.#speak({ edit: "Done again", sentence: "On to the next sentence" }[what] ?? "Nothing to redo");
+    this.#draw();
+  }
+
+  #submit(status, comment = "") {
+    this.tapped = null;
+    this.#say("");
+    this.session.submit(status, comment);
+    this.#closeComment();
+    this.sync.kick();
+    const spoken = { labelled: "Saved", skipped: "Skipped", flagged: "Flagged" }[status];
+    const { open } = this.session;
+    this.#speak(open ? `${spoken}. Next: ${this.#words(0, open.sentence.tokens.length)}` : spoken);
+  }
+
+  #openComment() {
+    const form = this.find(".comment");
+    const input = this.find("#comment");
+    form.hidden = false;
+    input.value = this.session.open.comment;
+    input.focus();
+  }
+
+  #closeComment() {
+    const form = this.find(".comment");
+    if (form.hidden) return;
+    form.hidden = true;
+    this.#focusSentence();
+  }
+
+  #toggleHelp() {
+    const help = this.find(".help");
+    help.hidden = !help.hidden;
+  }
+
+  #escape() {
+    if (!this.find(".help").hidden) this.#toggleHelp();
+    else if (this.session.open) {
+      this.session.select(this.session.open.focus);
+      this.#draw();
+    }
+  }
+
+  #describe = (annotation) => {
+    const item = [...this.session.history, this.session.open].find((known) => known?.sentence.id === annotation.sentence);
+    const text = item ? `“${wordsBetween(item.sentence, 0, Math.min(8, item.sentence.tokens.length))} …”` : "";
+    return `Sentence ${annotation.sentence} ${text}`.trim();
+  };
+
+  async #copyRefused(id, button) {
+    const { annotation, why } = this.session.outbox.refused.get(id);
+    const text = JSON.stringify({ ...annotation, sentence_text: this.#describe(annotation), why }, null, 2);
+    try {
+      await navigator.clipboard.writeText(text);
+      button.lastElementChild.textContent = "Copied";
+    } catch {
+      window.prompt("Copy this text:", text); // no clipboard without https
+    }
+  }
+
+  #words(start, end) {
+    return wordsBetween(this.session.open.sentence, start, end);
+  }
+
+  // ---- keys ----
+
+  #listen() {
+    const { signal } = this.listening;
+    // On the window and before everybody else: Streamlit's own keys (R, C) listen further down.
+    window.addEventListener("keydown", (event) => this.#onKey(event), { capture: true, signal });
+    document.addEventListener("visibilitychange", () => this.#watch(), { signal });
+    document.addEventListener("click", (event) => this.#returnFocus(event), { capture: true, signal });
+    window.addEventListener("beforeunload", (event) => this.#beforeUnload(event), { signal });
+    const dialogs = new MutationObserver(() => this.#closeConnectionDialog());
+    dialogs.observe(document.body, { childList: true });
+    signal.addEventListener("abort", () => dialogs.disconnect());
+    const box = this.find(".sentence");
+    box.addEventListener("pointerdown", (event) => this.#onPointerDown(event), { signal });
+    box.addEventListener("pointermove", (event) => this.#onPointerMove(event), { signal });
+    box.addEventListener("click", (event) => this.#onClick(event), { signal });
+    window.addEventListener("pointerup", () => (this.dragFrom = null), { signal });
+    const form = this.find(".comment");
+    form.addEventListener("submit", (event) => this.#flag(event), { signal });
+    form.querySelector(".cancel").addEventListener("click", () => this.#closeComment(), { signal });
+  }
+
+  #onKey(event) {
+    if (!this.#isOurs(event)) return;
+    if (this.root.activeElement?.tagName === "INPUT") return this.#onCommentKey(event);
+    const command = commandOf(event, this.session.labels);
+    if (!command) return;
+    const onButton = this.root.activeElement?.tagName === "BUTTON";
+    if (onButton && command.name === "accept") return; // Enter presses the button
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    // A key held down must not save a row of sentences nobody has looked at.
+    if (event.repeat && ["accept", "skip", "flag"].includes(command.name)) return;
+    this.commands[command.name](command.name === "label" ? command.label : command);
+    this.#measure(event.timeStamp);
+  }
+
+  // In the comment box letters are letters, but Streamlit would take the box for a plain part of the page.
+  #onCommentKey(event) {
+    event.stopImmediatePropagation();
+    if (event.isComposing) return;
+    if (event.key === "Escape") this.#closeComment();
+    else if (event.key === "Enter" && this.root.activeElement.id === "comment") this.#flag(event);
+  }
+
+  #flag(event) {
+    event.preventDefault();
+    if (!this.session.open) return;
+    this.#submit("flagged", this.find("#comment").value.trim());
+    this.#draw();
+  }
+
+  // Keys are ours unless another part of the page has the focus or a dialog is open.
+  #isOurs() {
+    const active = document.activeElement;
+    const { host } = this.root;
+    const free = !active || active === document.body || active === host || active.contains(host);
+    return free && !document.querySelector("[role=dialog]");
+  }
+
+  // A sentence that comes to an idle keyboard takes it. The first one also takes it from the link that led here.
+  #takeFocus() {
+    const active = document.activeElement;
+    if (!active || active === document.body || (!this.welcomed && !isEditable(active))) this.#focusSentence();
+    this.welcomed = true;
+  }
+
+  // Opening the guidelines or the menu by mouse must not leave the keyboard dead: give it back to the sentence.
+  #returnFocus(event) {
+    if (event.detail === 0 || this.root.host.contains(event.target)) return;
+    setTimeout(() => {
+      const active = document.activeElement;
+      if (active?.matches("summary, button, a") && !document.querySelector("[role=dialog], [role=menu]")) this.#focusSentence();
+    });
+  }
+
+  // Streamlit covers the page when it loses its connection. Labelling needs no connection and says itself how things
+  // are, so the cover goes. (Should Streamlit word it differently one day, it only stays until it is closed by hand.)
+  #closeConnectionDialog() {
+    for (const dialog of document.querySelectorAll("[role=dialog]"))
+      if (dialog.querySelector("h2")?.textContent === "Connection error")
+        dialog.querySelector("button[aria-label=Close]")?.click();
+  }
+
+  #focusSentence() {
+    this.find(".sentence").focus({ preventScroll: true });
+  }
+
+  // ---- mouse and touch ----
+
+  // The word under the pointer; the space after a word counts as the word.
+  #position(event) {
+    return event.target.closest?.(".word, .gap")?.position ?? null;
+  }
+
+  #onPointerDown(event) {
+    this.pointer = event.pointerType;
+    if (event.pointerType !== "mouse" || event.button !== 0 || !this.session.open) return;
+    event.preventDefault();
+    this.#focusSentence();
+    const position = this.#position(event);
+    if (position == null) return;
+    const { session } = this;
+    const span = spanAt(session.open.spans, position);
+    this.dragFrom = position;
+    this.dragged = false;
+    if (event.shiftKey) {
+      session.select(session.open.anchor, position);
+      this.dragFrom = session.open.anchor;
+    } else if (span && event.detail === 1) session.selectSpan(span);
+    else session.select(position);
+    this.#draw();
+  }
+
+  #onPointerMove(event) {
+    if (this.dragFrom == null || event.pointerType !== "mouse" || !(event.buttons & 1) || !this.session.open) return;
+    const position = this.#position(event);
+    if (position == null) return;
+    // A press may have selected a whole entity; only leaving the word it began on makes it a drag.
+    if (position !== this.dragFrom) this.dragged = true;
+    const { anchor, focus } = this.session.open;
+    if (!this.dragged || (anchor === this.dragFrom && focus === position)) return;
+    this.session.select(this.dragFrom, position);
+    this.#draw();
+  }
+
+  #onClick(event) {
+    const remove = event.target.closest?.(".remove");
+    if (!this.session.open) return;
+    if (remove) {
+      this.#clear(Number(remove.dataset.start), Number(remove.dataset.end));
+      this.#draw();
+    } else if (this.pointer !== "mouse") this.#onTap(this.#position(event));
+  }
+
+  // Tap the first word, tap the last word: a phrase. Tapping an entity selects it.
+  #onTap(position) {
+    if (position == null) return;
+    const { session } = this;
+    const span = spanAt(session.open.spans, position);
+    if (this.tapped != null && this.tapped !== position) {
+      session.select(this.tapped, position);
+      this.tapped = null;
+    } else if (span) {
+      session.selectSpan(span);
+      this.tapped = null;
+    } else {
+      session.select(position);
+      this.tapped = position;
+    }
+    this.#draw();
+  }
+
+  // ---- drawing ----
+
+  #draw() {
+    const { session } = this;
+    const item = session.open;
+    if (this.view.item !== item || !item) {
+      this.view.show(item, session.labels);
+      this.tapped = null;
+      if (item) this.#takeFocus();
+      else this.#closeComment();
+    } else this.view.update();
+    const selected = item && spanAt(item.spans, item.focus);
+    this.edge.drawSelected(selected?.label, Boolean(item), Boolean(item?.past.length || session.history.length));
+    this.ui.dataset.sentence = item ? item.sentence.id : "";
+    this.#drawState();
+  }
+
+  #drawState() {
+    const { outbox } = this.session;
+    const { status, done } = this.work;
+    this.edge.drawMeta(this.session.open);
+    this.edge.drawEmpty(this.session.open, this.sync, status);
+    this.edge.drawStatus(status, done + this.session.newlyFinished);
+    const advice = this.edge.drawSaved(outbox, this.sync);
+    this.edge.drawNotices(advice, this.passing, outbox.refused, this.#describe);
+    this.ui.dataset.saved = outbox.size === 0;
+    this.ui.dataset.unsent = outbox.size;
+    this.ui.dataset.refused = outbox.refused.size;
+    this.ui.dataset.connection = this.sync.state;
+    this.ui.dataset.state = this.session.open ? "ready" : this.sync.answered ? "empty" : "loading";
+  }
+
+  // A passing remark, until the next sentence is sent.
+  #say(text) {
+    this.passing = text;
+    if (text) this.#speak(text);
+  }
+
+  #speak(text) {
+    this.edge.speak(text);
+  }
+
+  // From the key press to the first frame that shows its effect, for tests and for whoever wonders.
+  #measure(start) {
+    requestAnimationFrame(() => {
+      const channel = new MessageChannel();
+      channel.port1.onmessage = () => {
+        if (performance.getEntriesByName(Editor.MEASURE).length > 500) performance.clearMeasures(Editor.MEASURE);
+        performance.measure(Editor.MEASURE, { start, end: performance.now() });
+      };
+      channel.port2.postMessage(null);
+    });
+  }
+
+  static MEASURE = "maner:key-to-paint";
+
+  // ---- the tab ----
+
+  #watch() {
+    this.sync.watched = !document.hidden;
+    if (document.hidden) this.session.stopClock();
+    else {
+      this.session.startClock();
+      this.sync.wake();
+    }
+  }
+
+  #beforeUnload(event) {
+    if (this.session.outbox.broken && this.session.outbox.size) event.preventDefault();
+  }
+}
+
+const isEditable = (target) => target.matches("input, textarea, select, [contenteditable=true]");
+
+// What outlives the view: Streamlit may unmount the component at any rerun or page change, and the work goes on being
+// sent. One per project and annotator, kept on the window because the module itself may be loaded again.
+class Work {
+  constructor(scope, labels) {
+    const registry = Work.registry();
+    this.session = new Session(scope, labels, (registry.client ??= tabId()));
+    this.status = null;
+    this.done = 0;
+    this.sync = new Sync(this.session, (answer) => this.keep(answer), () => {});
+  }
+
+  keep(answer) {
+    this.status = answer.status;
+    this.done = answer.done;
+    this.session.receive(answer.batch);
+    this.fate = this.session.drop(answer.drop);
+  }
+
+  static registry() {
+    return (window.__maner ??= { works: new Map() });
+  }
+
+  static of(scope, labels) {
+    const { works } = Work.registry();
+    if (!works.has(scope)) works.set(scope, new Work(scope, labels));
+    return works.get(scope);
+  }
+}
+
+const editors = new WeakMap(); // shadow root -> editor
+
+export default function mount({ data, parentElement, setTriggerValue }) {
+  const work = Work.of(data.scope, data.labels);
+  work.sync.configure({ url: data.url, token: data.token, trigger: setTriggerValue });
+  let editor = editors.get(parentElement);
+  if (editor && editor.work !== work) {
+    editor.close();
+    editor = null;
+  }
+  if (!editor) {
+    editor = new Editor(parentElement, work);
+    editors.set(parentElement, editor);
+  }
+  editor.configure(data.labels);
+  if (data.answer) work.sync.receiveTrigger(data.answer);
+  return () => {
+    editor.close();
+    editors.delete(parentElement);
+  };
+}

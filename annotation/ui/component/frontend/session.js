@@ -1,0 +1,251 @@
+// The work of one annotator in one project: the open sentence, what comes next, what was done. No DOM, no network.
+//
+// An item is a sentence with the state of work on it:
+//   {sentence, spans, anchor, focus, past, future, comment, sent, sentSpans, lost, milliseconds}
+// anchor and focus are the token positions of the selection (focus is where the cursor is), past and future are the
+// undo steps, `sent` is the last annotation made of it or null and sentSpans what was on the screen then, `lost` says
+// that its lease is. Sentences already sent can be opened again: what is sent then supersedes the first annotation.
+class Session {
+  static KEPT = 50; // sentences one can go back to
+  static KEPT_OVER_RELOAD = 20;
+
+  constructor(scope, labels, client) {
+    this.labels = labels;
+    this.client = client;
+    this.outbox = new Outbox(scope);
+    this.memory = new TabMemory(scope);
+    this.queue = [];
+    this.history = this.memory.history.map((kept) => ({ ...emptyItem(kept.sentence), ...kept }));
+    this.open = null;
+    const draft = this.memory.draft;
+    if (draft?.sentence?.tokens) this.#show({ ...emptyItem(draft.sentence), ...draft });
+  }
+
+  // ---- what the server needs to know and says ----
+
+  // Sentences this tab holds a lease on. One opened again is no longer leased: it was already sent.
+  get held() {
+    return [...this.queue, ...(this.open ? [this.open] : [])]
+      .filter((item) => !item.sent && !item.lost)
+      .map((item) => item.sentence.id);
+  }
+
+  // Sentences finished here that the server does not count yet.
+  get newlyFinished() {
+    return this.outbox.oldest(Infinity).filter((annotation) => !annotation.supersedes).length;
+  }
+
+  receive(batch) {
+    const known = new Set([...this.queue, ...this.history].map((item) => item.sentence.id));
+    if (this.open) known.add(this.open.sentence.id);
+    for (const sentence of batch) {
+      if (known.has(sentence.id) || this.outbox.holdsSentence(sentence.id)) continue;
+      known.add(sentence.id);
+      const spans = suggestedSpans(sentence, this.labels);
+      const first = spans[0] ?? { start: 0, end: 1 };
+      this.queue.push({ ...emptyItem(sentence), spans, anchor: first.start, focus: first.end - 1 });
+    }
+    if (!this.open) this.#next();
+  }
+
+  // An annotation the server will never take: its sentence comes back with the work on it, to be corrected.
+  refuse(id, why) {
+    this.outbox.refuse(id, why);
+    const at = this.history.findIndex((item) => item.sent?.id === id);
+    const item = at < 0 ? (this.open?.sent?.id === id ? this.open : null) : this.history.splice(at, 1)[0];
+    if (!item) return;
+    item.sent = null;
+    if (item !== this.open) this.queue.unshift(item);
+    if (!this.open) this.#next();
+    this.#keepHistory();
+  }
+
+  // Leases lost while the computer slept: somebody else may have the sentence now. Work already begun is not taken
+  // away, it is saved beside the other person's. Returns "gone" or "kept" if that befell the open sentence, else null.
+  drop(ids) {
+    const lost = new Set(ids);
+    for (const item of [...this.queue, ...(this.open ? [this.open] : [])])
+      if (!item.sent && lost.has(item.sentence.id)) item.lost = true;
+    const stays = (item) => !item.lost || item.past.length > 0;
+    this.queue = this.queue.filter(stays);
+    if (!this.open || !lost.has(this.open.sentence.id) || !this.open.lost) return null;
+    if (stays(this.open)) return "kept";
+    this.#next();
+    return "gone";
+  }
+
+  // ---- the selection ----
+
+  get selection() {
+    const { anchor, focus } = this.open;
+    return [Math.min(anchor, focus), Math.max(anchor, focus) + 1];
+  }
+
+  select(anchor, focus = anchor) {
+    const last = this.open.sentence.tokens.length - 1;
+    this.open.anchor = Math.max(0, Math.min(last, anchor));
+    this.open.focus = Math.max(0, Math.min(last, focus));
+  }
+
+  // One word on (step 1) or back (-1): from the cursor when extending, else from that end of the selection.
+  step(step, extend) {
+    const [start, end] = this.selection;
+    if (extend) this.select(this.open.anchor, this.open.focus + step);
+    else this.select(step > 0 ? end - 1 + step : start + step);
+  }
+
+  selectSpan(span) {
+    if (span) this.select(span.start, span.end - 1);
+    return span;
+  }
+
+  // ---- edits; each is one undo step ----
+
+  #edit(spans) {
+    if (spans === this.open.spans) return;
+    this.open.past.push(this.#state());
+    this.open.future = [];
+    this.open.spans = spans;
+    this.keepDraft();
+  }
+
+  #state() {
+    const { spans, anchor, focus } = this.open;
+    return { spans, anchor, focus };
+  }
+
+  label(name) {
+    const [start, end] = this.selection;
+    const there = this.open.spans.find((span) => sameSpan(span, { start, end, label: name }));
+    if (there && !there.suggested) return;
+    this.#edit(withSpan(this.open.spans, { start, end, label: name }));
+  }
+
+  // Remove what the selection touches; returns whether there was anything.
+  clear(start = this.selection[0], end = this.selection[1]) {
+    const rest = withoutRange(this.open.spans, start, end);
+    if (rest.length === this.open.spans.length) return false;
+    this.#edit(rest);
+    return true;
+  }
+
+  // One step back: the last edit, else the sentence before, already sent or not. Returns "edit", "sentence" or null.
+  undo() {
+    const item = this.open;
+    if (item?.past.length) {
+      item.future.push(this.#state());
+      Object.assign(item, item.past.pop());
+      this.keepDraft();
+      return "edit";
+    }
+    if (!this.history.length) return null;
+    if (item) this.queue.unshift(item);
+    this.#show(this.history.pop());
+    this.#keepHistory();
+    return "sentence";
+  }
+
+  // One step forward: the edit undone last, else on from a sentence that was opened again and is as it was sent.
+  redo() {
+    const item = this.open;
+    if (!item) return null;
+    if (item.future.length) {
+      item.past.push(this.#state());
+      Object.assign(item, item.future.pop());
+      this.keepDraft();
+      return "edit";
+    }
+    if (!item.sent || !sameSpans(item.spans, item.sentSpans)) return null;
+    this.#finish();
+    return "sentence";
+  }
+
+  // ---- finishing a sentence ----
+
+  // Turn the open sentence into an annotation, safe in this browser before the next sentence shows. A sentence opened
+  // again and left as it was makes no new annotation. Returns the annotation or null.
+  submit(status, comment = "") {
+    const item = this.open;
+    const skipped = status === "skipped";
+    const before = item.sent;
+    const sameSpansAsSent = before && (skipped || sameSpans(item.spans, item.sentSpans));
+    if (sameSpansAsSent && before.status === status && before.comment === comment) return this.#finish(null);
+    this.stopClock();
+    const annotation = {
+      id: uuid(),
+      sentence: item.sentence.id,
+      status,
+      spans: skipped ? [] : plainSpans(item.spans),
+      comment,
+      time: Date.now(),
+      milliseconds: Math.round(item.milliseconds),
+      run: item.sentence.run,
+      supersedes: before?.id ?? null,
+    };
+    this.outbox.put(annotation);
+    // What was sent is the person's word now, also where they only agreed with the tagger.
+    if (!skipped) item.spans = item.spans.map(({ start, end, label }) => ({ start, end, label }));
+    Object.assign(item, { sent: annotation, sentSpans: item.spans, comment, milliseconds: 0 });
+    return this.#finish(annotation);
+  }
+
+  #finish(annotation = null) {
+    this.history.push(this.open);
+    if (this.history.length > Session.KEPT) this.history.shift();
+    this.open = null;
+    this.#keepHistory();
+    this.#next();
+    return annotation;
+  }
+
+  #next() {
+    this.stopClock();
+    this.#show(this.queue.shift() ?? null);
+  }
+
+  #show(item) {
+    this.stopClock();
+    this.open = item;
+    this.startClock();
+    this.keepDraft();
+  }
+
+  // ---- time: only while the sentence can be seen ----
+
+  startClock() {
+    if (this.open) this.shownAt ??= performance.now();
+  }
+
+  stopClock() {
+    if (this.open && this.shownAt != null) this.open.milliseconds += performance.now() - this.shownAt;
+    this.shownAt = null;
+  }
+
+
+  // ---- surviving a reload ----
+
+  keepDraft() {
+    this.memory.draft = this.open && keptItem(this.open);
+  }
+
+  #keepHistory() {
+    this.memory.history = this.history.slice(-Session.KEPT_OVER_RELOAD).map(keptItem);
+  }
+}
+
+const emptyItem = (sentence) => ({
+  sentence,
+  spans: [],
+  anchor: 0,
+  focus: 0,
+  past: [],
+  future: [],
+  comment: "",
+  sent: null,
+  sentSpans: [],
+  lost: false,
+  milliseconds: 0,
+});
+
+// Undo steps of sentences sent before are not worth their room; those of the draft are.
+const keptItem = (item) => (item.sent ? { ...item, past: [], future: [] } : item);
