@@ -11,18 +11,22 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from storage import Store
 from store_helpers import RawDatabase
+from system_packages import postgres_programs
 
-SERVER_PROGRAMS = ("initdb", "pg_ctl", "postgres")
-SERVER_OPTIONS = "-c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=200"
+from storage import Store
+
+# A time zone that is not UTC, so that a time stored or read in local time is found out.
+SERVER_OPTIONS = (
+    "-c timezone=Africa/Nairobi -c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=200"
+)
 TEMPLATE = "maner_template"
 
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The URL of an empty database on a real server that lives as long as the tests; a unix socket, no port."""
-    programs = _postgres_programs()
+    programs = postgres_programs()
     if programs is None:
         pytest.skip("there is no PostgreSQL server on this machine (initdb, pg_ctl, postgres), so it is not tested")
     folder = Path(tempfile.mkdtemp(prefix="maner-pg-"))
@@ -94,16 +98,6 @@ def raw(store_url: str) -> Iterator[RawDatabase]:
     raw = RawDatabase(store_url)
     yield raw
     raw.close()
-
-
-def _postgres_programs() -> Path | None:
-    """The folder of the newest server's programs, None if there is none."""
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: float(folder.parent.name))
-    on_path = [Path(program).resolve().parent for program in [shutil.which("initdb")] if program]
-    for folder in [*reversed(installed), *on_path]:
-        if all((folder / program).exists() for program in SERVER_PROGRAMS):
-            return folder
-    return None
 
 
 def _server_user(folder: Path) -> str | None:
