@@ -100,12 +100,12 @@ class Point:
 
 @dataclass(frozen=True)
 class Mean:
-    """A strategy at a number of labels: mean and sample deviation of F1 over the seeds (nan for one seed)."""
+    """A strategy at a number of labels: mean and sample deviation of F1 over the seeds (None for one seed)."""
 
     strategy: str
     labels: int
     f1: float
-    deviation: float
+    deviation: float | None
     words: float
     entities: float
     seeds: int
@@ -157,7 +157,7 @@ def summarise(points: Sequence[Point]) -> list[Mean]:
             strategy=strategy,
             labels=labels,
             f1=fmean(point.f1 for point in group),
-            deviation=stdev(point.f1 for point in group) if len(group) > 1 else float("nan"),
+            deviation=stdev(point.f1 for point in group) if len(group) > 1 else None,
             words=fmean(point.words for point in group),
             entities=fmean(point.entities for point in group),
             seeds=len(group),
@@ -175,16 +175,20 @@ def as_table(means: Sequence[Mean]) -> str:
         cells = []
         for name in strategies:
             mean = known.get((name, labels))
-            cell = "" if mean is None else f"{100 * mean.f1:.1f} ± {100 * mean.deviation:.1f}, {mean.words:.0f} words"
-            cells.append(f"{cell:>22}")
+            cells.append(f"{'' if mean is None else _cell(mean):>22}")
         lines.append(f"{labels:>6}  " + "  ".join(cells))
     return "\n".join(lines)
+
+
+def _cell(mean: Mean) -> str:
+    spread = "" if mean.deviation is None else f" ± {100 * mean.deviation:.1f}"
+    return f"{100 * mean.f1:.1f}{spread}, {mean.words:.0f} words"
 
 
 def curve(means: Sequence[Mean]) -> "alt.LayerChart | alt.FacetChart":
     """F1 against labels, a line for each strategy and a band of one deviation."""
     table = pd.DataFrame([asdict(mean) for mean in means])
-    spread = table["deviation"].fillna(0.0)
+    spread = table["deviation"].astype(float).fillna(0.0)
     table = table.assign(low=table["f1"] - spread, high=table["f1"] + spread)
     base = alt.Chart(table).encode(x=alt.X("labels:Q", title="labelled sentences"), color="strategy:N")
     f1 = alt.Y("f1:Q", title="F1 on the test file", scale=alt.Scale(zero=False))
