@@ -110,10 +110,14 @@ def _is_json_object(line: str) -> bool:
 
 def _share_tagged(sample: Sequence[str]) -> float:
     """Share of the lines that look like a token with its tag, metadata lines left aside."""
-    columns = [re.split(r"\t" if "\t" in line else " +", line.strip(" \t")) for line in sample]
-    counted = [fields for line, fields in zip(sample, columns, strict=True) if not line.startswith("# ")]
-    n_tagged = sum(2 <= len(fields) <= conll.MAX_COLUMNS and parse_tag(fields[-1]) is not None for fields in counted)
-    return n_tagged / len(counted) if counted else 0.0
+    n_tagged = n_others = 0
+    for line in sample:
+        fields = re.split(r"\t" if "\t" in line else " +", line.strip(" \t"))
+        if 2 <= len(fields) <= conll.MAX_COLUMNS and parse_tag(fields[-1]):
+            n_tagged += 1
+        elif not line.startswith("# "):
+            n_others += 1
+    return n_tagged / max(n_tagged + n_others, 1)
 
 
 def _looks_like_one_token_a_line(lines: Sequence[str]) -> bool:

@@ -147,7 +147,7 @@ def _header(rows: Sequence[tuple[int, list[str]]]) -> int:
 def _refuse_numbered_tokens(file: str, rows: Sequence[tuple[int, list[str]]]) -> None:
     """Raise FormatError if the first column counts 1, 2, 3 … in every sentence: the token is then in the second."""
     position = longest = n_sentences = 0
-    line_before = 0
+    line_before = -1
     for line, fields in rows:
         if line != line_before + 1:
             position = 0
