@@ -8,10 +8,11 @@ import os
 from pathlib import Path
 
 import streamlit as st
-from browser.fake_server import FAKE
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+
+from browser.fake_server import FAKE
 
 
 async def sync(request: Request) -> Response:

@@ -1,9 +1,9 @@
 """The page of the stand-in server: only the editor, and a text box to see that other widgets keep their keys."""
 
 import streamlit as st
-from browser.fake_server import FAKE, SCENARIO
 
 from annotation.ui.component import span_editor
+from browser.fake_server import FAKE, SCENARIO
 from storage import Label
 
 st.set_page_config(page_title="Editor", layout="wide")

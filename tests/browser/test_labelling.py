@@ -1,0 +1,140 @@
+"""The main job through the real app: a person labels in a browser, the rows are in the database."""
+
+from playwright.sync_api import expect
+
+from browser.conftest import OpenEditor, Tool
+from maner_core.spans import Span
+from storage import Status
+
+
+def test_labelling_by_keyboard_writes_the_row(tool: Tool, open_tool: OpenEditor) -> None:
+    editor = open_tool().ready()
+    first = editor.sentence()
+    editor.press("Shift+ArrowRight", "1", "ArrowRight", "ArrowRight", "2", "Enter")
+    editor.on_other_sentence(first)
+    editor.saved()
+    (row,) = tool.annotations()
+    assert row.sentence_id == first
+    assert row.status is Status.LABELLED
+    assert row.spans == (Span(0, 2, "PER"), Span(3, 4, "LOC"))
+    assert row.annotator_id == tool.annotator.id
+    assert row.milliseconds > 0
+
+
+def test_undo_goes_back_over_a_saved_sentence_and_corrects_it(tool: Tool, open_tool: OpenEditor) -> None:
+    editor = open_tool().ready()
+    first = editor.sentence()
+    editor.press("1", "Enter")
+    editor.on_other_sentence(first)
+    editor.saved()
+    (before,) = tool.annotations()
+    editor.press("u")
+    expect(editor.root).to_have_attribute("data-sentence", str(first))
+    editor.press("3", "Enter")
+    editor.on_other_sentence(first)
+    editor.saved()
+    (after,) = tool.annotations()
+    assert after.supersedes == before.id
+    assert after.spans == (Span(0, 1, "ORG"),)
+
+
+def test_a_sentence_can_be_skipped_and_flagged_with_a_comment(tool: Tool, open_tool: OpenEditor) -> None:
+    editor = open_tool().ready()
+    skipped = editor.sentence()
+    editor.press("s")
+    editor.on_other_sentence(skipped)
+    flagged = editor.sentence()
+    editor.press("2", "f")
+    expect(editor.page.locator("#comment")).to_be_focused()
+    editor.page.keyboard.type("rc: is this a place? ✓")
+    editor.press("Enter")
+    editor.on_other_sentence(flagged)
+    editor.saved()
+    rows = {row.sentence_id: row for row in tool.annotations()}
+    assert rows[skipped].status is Status.SKIPPED
+    assert rows[skipped].spans == ()
+    assert rows[flagged].status is Status.FLAGGED
+    assert rows[flagged].spans == (Span(0, 1, "LOC"),)
+    assert rows[flagged].comment == "rc: is this a place? ✓"
+
+
+def test_work_done_while_the_server_is_dead_is_saved_when_it_is_back(tool: Tool, open_tool: OpenEditor) -> None:
+    editor = open_tool().ready()
+    tool.server.kill()
+    done = []
+    for _ in range(4):
+        done.append(editor.sentence())
+        editor.press("1", "Enter")
+        editor.on_other_sentence(done[-1])
+    editor.unsent(4)
+    expect(editor.page.locator(".saved")).to_have_text("Offline · 4 not saved yet")
+    tool.server.start()
+    editor.saved()
+    assert sorted(row.sentence_id for row in tool.annotations()) == sorted(done)
+
+
+def test_a_reload_keeps_the_draft_and_the_sentence(tool: Tool, open_tool: OpenEditor) -> None:
+    editor = open_tool().ready()
+    drafted = editor.sentence()
+    editor.press("Shift+ArrowRight", "1")
+    editor.page.reload()
+    editor.ready()
+    assert editor.sentence() == drafted
+    assert editor.entities()[0].startswith("PER: ")
+    editor.press("Enter")
+    editor.on_other_sentence(drafted)
+    editor.saved()
+    (row,) = tool.annotations()
+    assert row.spans == (Span(0, 2, "PER"),)
+
+
+def test_after_a_reload_the_tab_can_still_go_back_and_has_its_sentences(tool: Tool, open_tool: OpenEditor) -> None:
+    editor = open_tool().ready()
+    first = editor.sentence()
+    editor.press("1", "Enter")
+    editor.on_other_sentence(first)
+    second = editor.sentence()
+    editor.press("Enter")
+    editor.on_other_sentence(second)
+    editor.saved()
+    editor.page.reload()
+    editor.ready()
+    for _ in range(3):
+        editor.press("Enter")
+    editor.saved()
+    for _ in range(5):
+        editor.press("u")
+    expect(editor.root).to_have_attribute("data-sentence", str(first))
+
+
+def test_two_tabs_of_one_person_get_different_sentences(tool: Tool, open_tool: OpenEditor) -> None:
+    one = open_tool().ready()
+    two = open_tool(context=one.page.context).ready()
+    seen: list[int] = []
+    for editor in (one, two) * 4:
+        seen.append(editor.sentence())
+        editor.press("Enter")
+        editor.on_other_sentence(seen[-1])
+    for editor in (one, two):
+        editor.saved()
+    assert len(set(seen)) == 8
+    assert {row.sentence_id for row in tool.annotations()} == set(seen)
+
+
+def test_the_guidelines_are_on_the_page_and_do_not_take_the_keyboard(tool: Tool, open_tool: OpenEditor) -> None:
+    editor = open_tool().ready()
+    editor.page.get_by_text("Guidelines").click()
+    expect(editor.page.get_by_text("Names of people are PER.")).to_be_visible()
+    expect(editor.page.locator(".sentence")).to_be_focused()
+
+
+def test_other_pages_and_back_keep_the_place(tool: Tool, open_tool: OpenEditor) -> None:
+    editor = open_tool().ready()
+    drafted = editor.sentence()
+    editor.press("1")
+    editor.page.get_by_role("link", name="Dashboard").click()
+    expect(editor.page.get_by_role("heading", name="Dashboard")).to_be_visible()
+    editor.page.get_by_role("link", name="Annotate").click()
+    editor.ready()
+    assert editor.sentence() == drafted
+    assert editor.entities()[0].startswith("PER: ")
