@@ -41,7 +41,7 @@ def f1_curve(points: Sequence[CurvePoint]) -> Chart:
     )
     # With one run there is no area yet; the rule shows its interval from the first run on.
     interval = base.mark_rule(opacity=0.35).encode(y="low:Q", y2="high:Q")
-    line = base.mark_line(strokeWidth=2.5, interpolate="monotone").encode(y="F1:Q")
+    line = base.mark_line(strokeWidth=2.5).encode(y="F1:Q")
     dots = base.mark_point(size=70, filled=True, opacity=1).encode(
         y="F1:Q",
         shape=alt.Shape(
@@ -80,7 +80,7 @@ def label_curves(points: Sequence[CurvePoint], colors: Mapping[str, str]) -> Cha
             color=_label_color(colors),
             tooltip=["label:N", alt.Tooltip("F1:Q", format=".1f", title="F1 (%)"), "annotations:Q", "run:O"],
         )
-        .properties(height=260)
+        .properties(height=340)
     )
     return chart
 
@@ -116,7 +116,7 @@ def labels_per_hour(rows: Sequence[tuple[datetime, str, int]]) -> Chart:
                 alt.Tooltip("n:Q", title="Sentences"),
             ],
         )
-        .properties(height=240)
+        .properties(height=300)
     )
     return chart
 
@@ -125,9 +125,9 @@ def _annotations_axis(annotations: "pd.Series[int]") -> alt.X:
     highest = max(int(annotations.max()), 1) if len(annotations) else 1
     return alt.X(
         "annotations:Q",
-        title="Annotated sentences the run was trained on",
+        title="Annotated sentences",
         scale=alt.Scale(domain=[0, highest * 1.05]),
-        axis=alt.Axis(tickMinStep=1, format="d"),
+        axis=alt.Axis(tickMinStep=1, tickCount=8, format="d"),
     )
 
 

@@ -12,6 +12,7 @@ from annotation.serving import evaluate, evaluation_labels
 from annotation.ui import charts, navigation
 from annotation.ui.charts import CurvePoint
 from annotation.ui.session import current_annotator, current_project, current_store
+from annotation.ui.text import plain
 from annotation.work_state import WorkState, duration, work_state
 from maner_core.spans import Span
 from storage import Progress, Project, Run, RunState, Store
@@ -49,7 +50,7 @@ def page() -> None:
 
 def _nothing_yet(project: Project) -> None:
     with st.container(border=True):
-        st.subheader(f"{project.settings.name} has no sentences yet")
+        st.subheader(f"{plain(project.settings.name)} has no sentences yet")
         st.write(
             "Import sentences in your language: a plain text file with one sentence a line is enough. Then people can "
             "label, and this page shows how the model learns from them."
@@ -66,10 +67,19 @@ def _worker(project_id: int) -> None:
     with st.container(border=True, key="worker"):
         left, right = st.columns([4, 1], vertical_alignment="center")
         with left:
-            st.markdown(f"{_STATE_ICONS[work.state]} **{_STATE_NAMES[work.state]}**")
-            st.progress(_worker_progress(work, project), text=_worker_text(work))
+            _worker_state(work, project)
         with right:
             _train_button(store, project, work)
+
+
+def _worker_state(work: WorkState, project: Project) -> None:
+    title = f"{_STATE_ICONS[work.state]} **{_STATE_NAMES[work.state]}**"
+    if work.state in ("off", "failed"):
+        st.markdown(f":red[{title}]" if work.state == "failed" else f":orange[{title}]")
+        st.write(_worker_text(work))
+    else:
+        st.markdown(title)
+        st.progress(_worker_progress(work, project), text=_worker_text(work))
 
 
 def _worker_progress(work: WorkState, project: Project) -> float:
@@ -81,11 +91,12 @@ def _worker_progress(work: WorkState, project: Project) -> float:
 
 
 def _worker_text(work: WorkState) -> str:
+    text = plain(work.text)
     if work.state == "off":
-        return f"{work.text}. Start one with `python -m annotation worker`."
+        return f"{text}. Start one with `python -m annotation worker`."
     if work.seconds_left is not None:
-        return f"{work.text} · about {duration(work.seconds_left)} left"
-    return work.text
+        return f"{text} · about {duration(work.seconds_left)} left"
+    return text
 
 
 def _train_button(store: Store, project: Project, work: WorkState) -> None:
@@ -125,6 +136,8 @@ def _figures(project_id: int) -> None:
         )
     else:
         _no_curve_yet(project, progress, runs)
+    if not runs and not _touched(progress):
+        return  # headings over nothing would only hide the next step
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("By label")
@@ -182,8 +195,13 @@ def _no_curve_yet(project: Project, progress: Progress, runs: Sequence[Run]) -> 
                 f"The curve begins with the first training, after {project.settings.retrain_every} labelled sentences"
                 + (f": {missing} to go." if missing else ", which is about to start.")
             )
-        if st.button("Go on labelling", type="primary", icon=":material/ink_highlighter:"):
+        go_on = "Go on labelling" if _touched(progress) else "Start labelling"
+        if st.button(go_on, type="primary", icon=":material/ink_highlighter:"):
             navigation.go_to("annotate")
+
+
+def _touched(progress: Progress) -> int:
+    return progress.labelled + progress.skipped + progress.flagged
 
 
 def _labels_per_hour(store: Store, project_id: int) -> None:
@@ -235,6 +253,7 @@ def _run_table(runs: Sequence[Run], per_run: dict[int, dict[str, Any]], serving:
         pd.DataFrame(rows),
         hide_index=True,
         key="runs",
+        placeholder="–",
         column_config={
             "F1": st.column_config.NumberColumn("F1 (%)", format="%.1f", help="On today's evaluation labels"),
             "When": st.column_config.DatetimeColumn("When", format="distance"),
@@ -248,7 +267,7 @@ def _run_row(run: Run, metrics: dict[str, Any], serving: int | None) -> dict[str
     return {
         "Run": run.id,
         "State": _run_state(run, serving),
-        "Labels": run.n_train,
+        "Trained on": run.n_train,
         "F1": None if f1 is None else 100 * f1,
         "95 % interval": "" if f1 is None else f"{100 * metrics['f1_low']:.1f} – {100 * metrics['f1_high']:.1f}",
         "Time": duration((run.finished_at - run.started_at).total_seconds()) if run.finished_at else "",

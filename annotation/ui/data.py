@@ -12,6 +12,7 @@ from annotation.hand_out import top_up
 from annotation.importing import ImportReport, UseAs, import_files
 from annotation.ui import navigation
 from annotation.ui.session import base_path, current_annotator, current_project, current_store
+from annotation.ui.text import plain
 from maner_core.errors import ManerError
 from storage import Progress, Project, Store
 
@@ -152,7 +153,7 @@ def _run_import(
         top_up(store, project.id)
     except ManerError as error:
         bar.empty()
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
         return
     st.session_state[_REPORT] = report
     st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1  # an empty uploader: nothing is imported twice
@@ -165,12 +166,12 @@ def _show_report(report: ImportReport) -> None:
     if report.gold or report.evaluation:
         st.write(f"{report.gold} came with labels to learn from, {report.evaluation} with labels to evaluate on.")
     if report.labels_added:
-        st.write(f"New labels in the project: {', '.join(report.labels_added)}.")
+        st.write(f"New labels in the project: {plain(', '.join(report.labels_added))}.")
     for file in report.files:
         scheme = f", tag scheme {file.scheme}" if file.scheme else ""
-        st.caption(f"{file.name}: {file.sentences} sentences, read as {file.format}{scheme}")
+        st.caption(plain(f"{file.name}: {file.sentences} sentences, read as {file.format}{scheme}"))
         for note in file.notes:
-            st.caption(f"{file.name}: {note}")
+            st.caption(plain(f"{file.name}: {note}"))
     if report.exact_duplicates or report.near_duplicates:
         st.write(
             f"{report.exact_duplicates} repeat another sentence word for word and {report.near_duplicates} nearly so: "

@@ -1,11 +1,17 @@
 """The page script: what every visit runs. It finds out who is here and on which project, then runs the page asked for."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from annotation.ui import navigation, sign_in
 from annotation.ui.session import choose_project, chosen_project, current_store, known_annotator
+from annotation.ui.text import plain
 
-st.set_page_config(page_title="MANER", page_icon=":material/ink_highlighter:", layout="wide")
+_FOLDER = Path(__file__).parent
+
+st.set_page_config(page_title="MANER", page_icon=str(_FOLDER / "icon.svg"), layout="wide")
+st.logo(str(_FOLDER / "logo.svg"), size="large", icon_image=str(_FOLDER / "icon.svg"))
 
 
 def main() -> None:
@@ -26,13 +32,15 @@ def _project_picker() -> None:
     if chosen is None:
         return
     names = {project.id: project.settings.name for project in current_store().projects()}
-    picked = st.selectbox(
-        "Project",
-        list(names),
-        index=list(names).index(chosen.id),
-        format_func=lambda project_id: names[project_id],
-        disabled=len(names) == 1,
-    )
+    if len(names) > 1:
+        picked = st.selectbox(
+            "Project", list(names), index=list(names).index(chosen.id), format_func=lambda project_id: names[project_id]
+        )
+    else:
+        with st.container(gap=None):
+            st.caption("Project")
+            st.markdown(f"**{plain(chosen.settings.name)}**")
+        picked = chosen.id
     choose_project(picked)
 
 

@@ -13,6 +13,7 @@ from annotation.project_settings import checked
 from annotation.sampling import QUERY_STRATEGIES
 from annotation.ui import navigation
 from annotation.ui.session import choose_project, chosen_project, current_annotator, current_store
+from annotation.ui.text import plain
 from maner_core.config import PRESETS
 from maner_core.encoding import INPUT_SCHEMES
 from maner_core.errors import ManerError
@@ -20,7 +21,7 @@ from storage import Label, Project, ProjectSettings, SuggestWhen
 
 BACKBONES = ("bundled", "xlm-roberta-base", "xlm-roberta-large", "Davlan/afro-xlmr-base", "cis-lmu/glot500-base")
 
-_DIRECTIONS = {"auto": "By the text itself", "ltr": "Left to right", "rtl": "Right to left"}
+_DIRECTIONS = {"auto": "Automatic", "ltr": "Left to right", "rtl": "Right to left"}
 _SUGGEST = {
     SuggestWhen.ALWAYS: "Always",
     SuggestWhen.EARNED: "Once the model has earned it",
@@ -76,11 +77,11 @@ def _create(settings: ProjectSettings) -> None:
     try:
         project = current_store().create_project(checked(settings))
     except ManerError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return
     st.session_state[_MAKING_NEW] = False
     choose_project(project.id)
-    st.toast(f"{project.settings.name} is ready. Next: import sentences.")
+    st.toast(f"{plain(project.settings.name)} is ready. Next: import sentences.")
     navigation.go_to("data")
 
 
@@ -88,7 +89,7 @@ def _save(project: Project, settings: ProjectSettings) -> None:
     try:
         current_store().update_project(project.id, checked(settings))
     except ManerError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return
     st.toast("Saved", icon=":material/check:")
     st.rerun()
@@ -119,7 +120,7 @@ def _key(project: Project) -> str:
 
 def _basics(start: ProjectSettings, key: str) -> ProjectSettings:
     st.subheader("What it is")
-    left, middle, right = st.columns([2, 1, 2])
+    left, middle, right = st.columns([5, 3, 6])
     return replace(
         start,
         name=left.text_input("Name", start.name, key=f"name_{key}", max_chars=80),
