@@ -1,0 +1,251 @@
+"""The commands train, predict and evaluate: `python -m maner_core`. Each translates words and calls one function.
+
+Heavy packages are imported inside the commands, so that `--help` answers at once.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Never
+
+import typer
+
+from maner_core import conll
+from maner_core.config import TrainConfig
+from maner_core.errors import InvalidConfig, InvalidInput, ManerError
+
+if TYPE_CHECKING:
+    from maner_core.inference import Tagger
+    from maner_core.training import Progress
+
+app = typer.Typer(
+    help="Train a named entity tagger, tag text with it, and measure it. Files are two-column CoNLL in IOB2.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # importing rich costs more than parsing the arguments
+    add_completion=False,
+)
+
+Checkpoint = Annotated[Path, typer.Option("--checkpoint", metavar="DIR", help="Folder that `train` wrote.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of sentences.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code is 0 only on success, and an expected error is one sentence on stderr."""
+    try:
+        app(args=arguments, prog_name="python -m maner_core")
+    except ManerError as error:
+        typer.echo(f"error: {error}", err=True)
+        return 1
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+@app.command("train")
+def train_command(
+    train_file: Annotated[Path, typer.Option("--train", metavar="FILE", help="Labelled sentences to learn from.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the checkpoint, new or empty.")],
+    test_file: Annotated[
+        Path | None, typer.Option("--test", metavar="FILE", help="Labelled sentences to measure the tagger on.")
+    ] = None,
+    preset: Annotated[str, typer.Option(help="Settings to start from: default, or paper (as published).")] = "default",
+    system: Annotated[str | None, typer.Option(help="Input scheme: maner or sner.")] = None,
+    backbone: Annotated[str | None, typer.Option(help="bundled, a model id of the hub, or a folder.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of weights, dropout and order.")] = None,
+    epochs: Annotated[float | None, typer.Option(help="Exactly so many passes over the sentences.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Exactly so many optimiser steps.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Sentences per optimiser step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate of the encoder.")] = None,
+    max_length: Annotated[int | None, typer.Option(help="Sub-words per window at most.")] = None,
+    labels: Annotated[str, typer.Option(help="Labels, by commas (default: those of the training file).")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Train a tagger and save it."""
+    given = {
+        "system": system,
+        "backbone": backbone,
+        "seed": seed,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "max_length": max_length,
+        **_length_of_training(epochs, steps),
+    }
+    config = TrainConfig.preset(preset, **{name: value for name, value in given.items() if value is not None})
+    _check_out(out)
+    corpus = conll.read(train_file)
+    test = conll.read(test_file) if test_file else None
+    names = [name.strip() for name in labels.split(",") if name.strip()] or corpus.labels
+    if not names:
+        raise InvalidInput(f"{train_file} holds no entity to learn; label some, or name the labels with --labels")
+
+    from maner_core.inference import Tagger
+    from maner_core.training import train
+
+    with _training_bar() as on_progress:
+        report = train(corpus.sentences, corpus.spans, names, config, out, on_progress)
+    result: dict[str, Any] = {
+        "checkpoint": str(out),
+        "labels": names,
+        "sentences": len(corpus.sentences),
+        "repaired_tags": corpus.n_repaired,
+        "config": config.to_dict(),
+        **asdict(report),
+    }
+    if test is not None:
+        result["test"] = {"file": str(test_file), **_measure(Tagger.load(out), test)}
+    _show(result, _train_lines(result), as_json)
+
+
+@app.command("predict")
+def predict_command(
+    checkpoint: Checkpoint,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Sentences to tag; a second column is not looked at.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write, two columns.")],
+    as_json: AsJson = False,
+) -> None:
+    """Tag the sentences of a file."""
+    sentences = conll.read_words(file)
+
+    from maner_core.inference import Tagger
+
+    tagger = Tagger.load(checkpoint)
+    with _share_bar("predict") as on_progress:
+        predictions = tagger.predict(sentences, on_progress)
+    conll.write(out, sentences, [prediction.tags for prediction in predictions])
+    n_entities = sum(len(prediction.spans) for prediction in predictions)
+    result = {
+        "checkpoint": str(checkpoint),
+        "file": str(out),
+        "sentences": len(sentences),
+        "words": sum(map(len, sentences)),
+        "entities": n_entities,
+    }
+    _show(result, [f"{out} written: {len(sentences):,} sentences, {n_entities:,} entities."], as_json)
+
+
+@app.command("evaluate")
+def evaluate_command(
+    checkpoint: Checkpoint,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Labelled sentences to measure the tagger on.")],
+    as_json: AsJson = False,
+) -> None:
+    """Entity F1 of a tagger on the sentences of a file, with its bootstrap interval and by label."""
+    corpus = conll.read(file)
+
+    from maner_core.inference import Tagger
+
+    result = {"checkpoint": str(checkpoint), "file": str(file), **_measure(Tagger.load(checkpoint), corpus)}
+    _show(result, _measure_lines(result), as_json)
+
+
+def _length_of_training(epochs: float | None, steps: int | None) -> dict[str, float]:
+    """What a wish for a certain length sets: a preset's bounds would otherwise stand in its way."""
+    if epochs is not None and steps is not None:
+        raise InvalidConfig("--epochs and --steps both say how long to train; give one of them")
+    if steps is not None:
+        if steps < 1:
+            raise InvalidConfig(f"--steps is {steps}; it must be at least 1")
+        return {"epochs": 0.0, "min_steps": steps, "max_steps": steps}
+    if epochs is not None:
+        # At least one step even of half an epoch of few sentences.
+        return {"epochs": epochs, "min_steps": 1 if epochs > 0 else 0, "max_steps": 0}
+    return {}
+
+
+def _check_out(out: Path) -> None:
+    """Refuse a place in which something lies: saving replaces the whole folder."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InvalidInput(f"{out} is already there and not an empty folder; choose another --out or remove it first")
+
+
+def _measure(tagger: "Tagger", corpus: conll.Corpus) -> dict[str, Any]:
+    """F1 (0 to 1) with its 95% interval, the counts behind it, and the scores by label."""
+    from maner_core.evaluation import bootstrap_f1, entity_counts, f1_report
+
+    with _share_bar("evaluate") as on_progress:
+        predicted = [prediction.spans for prediction in tagger.predict(corpus.sentences, on_progress)]
+    low, high = bootstrap_f1(entity_counts(corpus.spans, predicted))
+    report = asdict(f1_report(corpus.spans, predicted))
+    return {
+        "sentences": len(corpus.sentences),
+        "repaired_tags": corpus.n_repaired,
+        "f1": report.pop("f1"),
+        "f1_low": low,
+        "f1_high": high,
+        **report,
+    }
+
+
+# What people see.
+
+
+def _show(result: dict[str, Any], lines: Sequence[str], as_json: bool) -> None:
+    typer.echo(json.dumps(result, ensure_ascii=False) if as_json else "\n".join(lines))
+
+
+def _train_lines(result: dict[str, Any]) -> list[str]:
+    """The end of a training for people."""
+    lines = [
+        f"{result['checkpoint']} written: {result['config']['system']} trained on {result['sentences']:,} sentences "
+        f"({', '.join(result['labels'])}), {result['steps']:,} steps in {result['seconds']:.0f} s on "
+        f"{result['device']}, F1 on these sentences {result['train_f1']:.3f}.",
+        *_repaired(result),
+    ]
+    return lines + (_measure_lines(result["test"]) if "test" in result else [])
+
+
+def _measure_lines(result: dict[str, Any]) -> list[str]:
+    """A measurement for people: a line for all labels, then one for each."""
+    return [
+        f"F1 {result['f1']:.3f} ({result['f1_low']:.3f} to {result['f1_high']:.3f} with 95% confidence) on "
+        f"{result['sentences']:,} sentences of {result['file']}: precision {result['precision']:.3f}, "
+        f"recall {result['recall']:.3f}, {result['n_gold']:,} entities.",
+        *(
+            f"  {label}: F1 {score['f1']:.3f}, precision {score['precision']:.3f}, recall {score['recall']:.3f}, "
+            f"{score['n_gold']:,} entities"
+            for label, score in result["per_label"].items()
+        ),
+        *_repaired(result),
+    ]
+
+
+def _repaired(result: dict[str, Any]) -> list[str]:
+    n = result["repaired_tags"]
+    return [f"  {n:,} I- tags of the file continued nothing and were read as B-, as conlleval does."] if n else []
+
+
+@contextmanager
+def _training_bar() -> Iterator[Callable[["Progress"], None]]:
+    """A bar of optimiser steps on stderr, on a terminal only."""
+    from tqdm import tqdm
+
+    with tqdm[Never](desc="train", unit="step", disable=None, leave=False) as bar:
+
+        def show(progress: "Progress") -> None:
+            bar.total, bar.n = progress.steps, progress.step
+            bar.set_postfix(loss=f"{progress.loss:.3f}", refresh=False)
+            bar.refresh()
+
+        yield show
+
+
+@contextmanager
+def _share_bar(name: str) -> Iterator[Callable[[float], None]]:
+    """A bar in percent on stderr, on a terminal only."""
+    from tqdm import tqdm
+
+    with tqdm[Never](desc=name, total=100, unit="%", disable=None, leave=False) as bar:
+
+        def show(share: float) -> None:
+            bar.n = round(100 * share)
+            bar.refresh()
+
+        yield show
+
+
+if __name__ == "__main__":
+    sys.exit(main())
