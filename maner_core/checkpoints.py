@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -77,6 +77,8 @@ def load_checkpoint(folder: Path) -> Tagger:
             )
     try:
         settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
+        if settings["format"] != FORMAT:
+            raise InvalidInput(f"{_SETTINGS} has the format {settings['format']}, this release reads {FORMAT}")
         labels, config = list(settings["labels"]), TrainConfig.from_dict(settings["config"])
         with quiet_transformers():
             encoder, info = AutoModel.from_pretrained(
@@ -87,10 +89,20 @@ def load_checkpoint(folder: Path) -> Tagger:
         model = TokenTagger(encoder, len(iob2_tags(labels)), config.dropout)
         with safe_open(folder / _WEIGHTS, framework="pt") as weights:
             model.head.load_state_dict({name: weights.get_tensor(f"{_HEAD}.{name}") for name in ("weight", "bias")})
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError, InvalidInput) as error:
-        reason = str(error).strip().splitlines()[0]
+        return Tagger(model.eval(), _load_tokenizer(folder), labels, config)
+    except KeyError as error:
+        raise NoCheckpoint(f"the checkpoint {folder} is damaged ({error} is missing); train it again") from error
+    except (OSError, ValueError, TypeError, AttributeError, RuntimeError, SafetensorError, InvalidInput) as error:
+        reason = str(error).strip().partition("\n")[0]
         raise NoCheckpoint(f"the checkpoint {folder} is damaged ({reason}); train it again") from error
-    return Tagger(model.eval(), AutoTokenizer.from_pretrained(folder), labels, config)
+
+
+def _load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a checkpoint. Raises InvalidInput when its file is damaged."""
+    try:
+        return AutoTokenizer.from_pretrained(folder)
+    except Exception as error:  # all that `tokenizers` raises is a plain Exception
+        raise InvalidInput(f"tokenizer.json cannot be read: {error}") from error
 
 
 def _weights(tagger: Tagger, cache: Path | None) -> dict[str, Tensor]:

@@ -84,9 +84,10 @@ def train(
     for restart in range(config.max_restarts + 1):
         attempt = replace(config, seed=config.seed + restart)
         tagger, report = _train_where_it_fits(sentences, spans, labels, attempt, on_progress, cache)
-        if best is None or report.train_f1 > best[1].train_f1:
+        # A training whose loss is no number is worse than any other, whatever its tagger happens to predict.
+        if best is None or _success(report) > _success(best[1]):
             best = tagger, report
-        if report.train_f1 >= config.min_train_f1:
+        if _success(report) >= config.min_train_f1:
             break
     assert best is not None
     tagger, report = best
@@ -97,6 +98,11 @@ def train(
     )
     save_checkpoint(folder, tagger, config, report, cache)
     return report
+
+
+def _success(report: TrainReport) -> float:
+    """The F1 on the training sentences, or -1 without finite weights."""
+    return report.train_f1 if math.isfinite(report.loss) else -1.0
 
 
 def _check(sentences: Sequence[Sequence[str]], spans: Sequence[Sequence[Span]], labels: Sequence[str]) -> None:
@@ -193,7 +199,10 @@ def _optimise(
     at_once: int,
     on_progress: OnProgress | None,
 ) -> tuple[float, int]:
-    """Run the optimiser; returns the mean loss per word of the last tenth of the steps, and their number."""
+    """Run the optimiser; returns the mean loss per word of the last tenth of the steps, and their number.
+
+    Stops at a loss or gradient that is not finite, before it reaches the weights, and returns nan.
+    """
     steps = config.steps(len(examples))
     optimiser = torch.optim.AdamW(_parameter_groups(model, config), fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _warm_up_and_decay(steps, config.warmup_fraction))
@@ -214,13 +223,13 @@ def _optimise(
                 part_loss = _loss(model, part, pad, device) / n_words
             part_loss.backward()  # type: ignore[no-untyped-call]
             loss += part_loss.item()
-        nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+        norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+        if not math.isfinite(loss + norm.item()):
+            return math.nan, step
         optimiser.step()
         schedule.step()
         optimiser.zero_grad(set_to_none=True)
         losses.append(loss)
-        if not math.isfinite(loss):
-            return loss, step
         if on_progress is not None:
             seconds = time.perf_counter() - started
             on_progress(Progress(step, steps, loss, seconds / step * (steps - step)))
