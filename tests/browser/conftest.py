@@ -105,8 +105,7 @@ class Server:
 class FakeServer:
     """The stand-in of fake_server.py."""
 
-    server: Server
-    url: str = ""
+    url: str
 
     def set(self, **switches: object) -> None:
         """Set switches of fake_server.Fake."""
@@ -220,7 +219,7 @@ def open_editor(browser: Browser) -> Iterator[OpenEditor]:
 
     def open_at(url: str, context: BrowserContext | None = None, cookie: str = "", **options: Any) -> Editor:
         if context is None:
-            context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
+            context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
             context.set_default_timeout(TIMEOUT_MS)
             contexts.append(context)
         if cookie:
@@ -241,29 +240,37 @@ def open_editor(browser: Browser) -> Iterator[OpenEditor]:
 StartFake = Callable[..., FakeServer]
 
 
-@pytest.fixture
-def fake(tmp_path: Path) -> Iterator[StartFake]:
-    """Starts the stand-in with sentences of {tokens, ...}, labels and further parts of a scenario."""
-    servers: list[Server] = []
+@pytest.fixture(scope="session")
+def fake_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeServer]:
+    """The stand-in, one process for all tests; each begins with a scenario of its own."""
+    script = Path(__file__).with_name("fake_app.py")
+    server = Server(script, {}, tmp_path_factory.mktemp("fake") / "server.log")
+    server.start()
+    yield FakeServer(server.url)
+    server.stop()
 
-    def start(sentences: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]] = (), **scenario: Any) -> FakeServer:
-        path = tmp_path / "scenario.json"
-        route = scenario.pop("route", True)
-        filled = [sentence(number, **given) for number, given in enumerate(sentences, start=1)]
-        given_labels = list(labels) or [
-            {"name": label.name, "color": label.color, "key": label.key, "description": ""}
+
+@pytest.fixture
+def fake(fake_server: FakeServer) -> StartFake:
+    """Gives the stand-in sentences of {tokens, ...}, labels and further parts of a scenario."""
+
+    def begin(
+        sentences: Sequence[dict[str, Any]], labels: Sequence[dict[str, str]] = (), **switches: Any
+    ) -> FakeServer:
+        usual = [
+            {"name": label.name, "color": label.color, "key": label.key, "description": label.description}
             for label in make_labels(["PER", "LOC", "ORG"])
         ]
-        path.write_text(json.dumps({"sentences": filled, "labels": given_labels, **scenario}), encoding="utf-8")
-        environment = {"MANER_SCENARIO": str(path), **({} if route else {"MANER_NO_ROUTE": "1"})}
-        server = Server(Path(__file__).with_name("fake_app.py"), environment, tmp_path / "server.log")
-        servers.append(server)
-        server.start()
-        return FakeServer(server, server.url)
+        fake_server.set(
+            begin={
+                "sentences": [sentence(number, **given) for number, given in enumerate(sentences, start=1)],
+                "labels": list(labels) or usual,
+            },
+            **switches,
+        )
+        return fake_server
 
-    yield start
-    for server in servers:
-        server.stop()
+    return begin
 
 
 def sentence(number: int, tokens: Sequence[str], **given: Any) -> dict[str, Any]:

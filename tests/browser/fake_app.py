@@ -1,10 +1,5 @@
-"""A stand-in for the real app, around fake_server.py: `streamlit run` it with MANER_SCENARIO naming a JSON file.
+"""A stand-in for the real app, around fake_server.py: POST /control sets its switches, GET /control tells what it got."""
 
-The file holds {labels, sentences, status?}. POST /control {"fail": 401, "refuse": "why", ...} changes how it answers,
-GET /control tells what it has got.
-"""
-
-import os
 from pathlib import Path
 
 import streamlit as st
@@ -17,7 +12,8 @@ from browser.fake_server import FAKE
 
 async def sync(request: Request) -> Response:
     """POST /api/sync."""
-    FAKE.requests += 1
+    if not FAKE.route:
+        return PlainTextResponse("Method Not Allowed", status_code=405)
     if FAKE.fail:
         return JSONResponse({"error": "as told"}, status_code=FAKE.fail)
     body = await request.json()
@@ -27,22 +23,13 @@ async def sync(request: Request) -> Response:
 
 
 async def control(request: Request) -> Response:
-    """POST /control sets the switches, GET /control tells what came."""
+    """POST /control sets switches, GET /control tells what came."""
     if request.method == "POST":
-        vars(FAKE).update(await request.json())
-    return JSONResponse({"saved": list(FAKE.saved.values()), "requests": FAKE.requests})
+        FAKE.set(await request.json())
+    return JSONResponse({"saved": list(FAKE.saved.values())})
 
 
-async def missing(_request: Request) -> Response:
-    """What a host without our routes answers."""
-    return PlainTextResponse("no such page", status_code=405)
-
-
-routed = os.environ.get("MANER_NO_ROUTE") is None
 app = st.App(
     str(Path(__file__).with_name("fake_page.py")),
-    routes=[
-        Route("/api/sync", sync if routed else missing, methods=["POST"]),
-        Route("/control", control, methods=["GET", "POST"]),
-    ],
+    routes=[Route("/api/sync", sync, methods=["POST"]), Route("/control", control, methods=["GET", "POST"])],
 )

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from annotation.ui.component import span_editor
-from browser.fake_server import FAKE, SCENARIO
+from browser.fake_server import FAKE
 from storage import Label
 
 st.set_page_config(page_title="Editor", layout="wide")
@@ -22,7 +22,7 @@ span_editor(
     scope="fake.1",
     url="/api/sync",
     token="token",
-    labels=[Label(**label) for label in SCENARIO["labels"]],
+    labels=[Label(**label) for label in FAKE.labels],
     answer=st.session_state.get("answer"),
     on_sync=answer_trigger,
 )

@@ -1,22 +1,12 @@
 """The server side of the sync protocol over a list in memory, with switches for what a real server rarely does."""
 
-import json
-import os
-from pathlib import Path
 from typing import Any
 
-SCENARIO: dict[str, Any] = json.loads(Path(os.environ["MANER_SCENARIO"]).read_text(encoding="utf-8"))
-STATUS = {
+STATUS: dict[str, Any] = {
     "labelled": 0,
-    "pool": len(SCENARIO["sentences"]),
     "evaluation": 0,
     "until_training": 7,
-    "worker": {
-        "state": "idle",
-        "progress": None,
-        "seconds_left": None,
-        "text": "Next training after 7 more labels",
-    },
+    "worker": {"state": "idle", "progress": None, "seconds_left": None, "text": "Next training after 7 more labels"},
 }
 
 
@@ -24,12 +14,25 @@ class Fake:
     """What the stand-in has got, and how it shall answer."""
 
     def __init__(self) -> None:
+        self.begin({"sentences": [], "labels": []})
+
+    def begin(self, scenario: dict[str, Any]) -> None:
+        """Forget everything and serve these sentences."""
+        self.sentences: list[dict[str, Any]] = scenario["sentences"]
+        self.labels: list[dict[str, str]] = scenario["labels"]
         self.saved: dict[str, dict[str, Any]] = {}
-        self.requests = 0
         self.fail = 0  # an HTTP status to answer every sync with
         self.poison = ""  # a comment that makes the whole request malformed
         self.refuse = ""  # why every annotation is refused
         self.drop: list[int] = []  # sentences that are somebody else's now
+        self.route = True  # False: as where a host does not serve the route
+        self.status: dict[str, Any] = {}  # what the status says beside the usual
+
+    def set(self, switches: dict[str, Any]) -> None:
+        """Set attributes by name; `begin` first, if it is there."""
+        if "begin" in switches:
+            self.begin(switches.pop("begin"))
+        vars(self).update(switches)
 
     def sync(self, request: dict[str, Any]) -> dict[str, Any]:
         """The answer to one sync."""
@@ -41,17 +44,17 @@ class Fake:
                 self.saved.setdefault(annotation["id"], annotation)
                 acks.append(annotation["id"])
         done = {annotation["sentence"] for annotation in self.saved.values()}
-        free = [s for s in SCENARIO["sentences"] if s["id"] not in {*done, *request["have"], *self.drop}]
-        batch = free[: max(request["want"] - len(request["have"]), 0)]
+        taken = {*done, *request["have"], *self.drop}
+        free = [sentence for sentence in self.sentences if sentence["id"] not in taken]
         return {
             "seq": request["seq"],
             "nonce": request["nonce"],
             "acks": acks,
             "rejects": rejects,
-            "batch": batch,
+            "batch": free[: max(request["want"] - len(request["have"]), 0)],
             "drop": [sentence for sentence in request["have"] if sentence in self.drop],
             "done": len(done),
-            "status": {**STATUS, "labelled": len(done), **SCENARIO.get("status", {})},
+            "status": {**STATUS, "pool": len(self.sentences), "labelled": len(done), **self.status},
         }
 
 

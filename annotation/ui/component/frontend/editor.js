@@ -189,10 +189,11 @@ class Editor {
     dialogs.observe(document.body, { childList: true });
     signal.addEventListener("abort", () => dialogs.disconnect());
     const box = this.find(".sentence");
-    box.addEventListener("pointerdown", (event) => this.#onPointerDown(event), { signal });
-    box.addEventListener("pointermove", (event) => this.#onPointerMove(event), { signal });
+    box.addEventListener("pointerdown", (event) => (this.pointer = event.pointerType), { signal });
+    box.addEventListener("mousedown", (event) => this.#onMouseDown(event), { signal });
+    box.addEventListener("mousemove", (event) => this.#onMouseMove(event), { signal });
     box.addEventListener("click", (event) => this.#onClick(event), { signal });
-    window.addEventListener("pointerup", () => (this.dragFrom = null), { signal });
+    window.addEventListener("mouseup", () => (this.dragFrom = null), { signal });
     const form = this.find(".comment");
     form.addEventListener("submit", (event) => this.#flag(event), { signal });
     form.querySelector(".cancel").addEventListener("click", () => this.#closeComment(), { signal });
@@ -271,9 +272,9 @@ class Editor {
     return event.target.closest?.(".word, .gap")?.position ?? null;
   }
 
-  #onPointerDown(event) {
-    this.pointer = event.pointerType;
-    if (event.pointerType !== "mouse" || event.button !== 0 || !this.session.open) return;
+  // A finger makes mouse events, too; it is heard in #onTap.
+  #onMouseDown(event) {
+    if (this.pointer !== "mouse" || event.button !== 0 || !this.session.open) return;
     event.preventDefault();
     this.#focusSentence();
     const position = this.#position(event);
@@ -290,8 +291,8 @@ class Editor {
     this.#draw();
   }
 
-  #onPointerMove(event) {
-    if (this.dragFrom == null || event.pointerType !== "mouse" || !(event.buttons & 1) || !this.session.open) return;
+  #onMouseMove(event) {
+    if (this.dragFrom == null || !(event.buttons & 1) || !this.session.open) return;
     const position = this.#position(event);
     if (position == null) return;
     // A press may have selected a whole entity; only leaving the word it began on makes it a drag.
