@@ -184,11 +184,12 @@ class Editor:
 
     def entities(self) -> list[str]:
         """The entities on the screen, such as "PER: Asha Wangari" or "PER?: Asha" for a suggestion."""
-        return self.page.locator(".entity").evaluate_all(
+        texts: list[str] = self.page.locator(".entity").evaluate_all(
             """entities => entities.map(entity => entity.dataset.label
                 + (entity.classList.contains("suggested") ? "?: " : ": ")
                 + [...entity.querySelectorAll(".word")].map(word => word.textContent).join(" "))"""
         )
+        return texts
 
 
 @pytest.fixture(scope="session")

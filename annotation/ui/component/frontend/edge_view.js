@@ -126,6 +126,7 @@ class EdgeView {
     const left = working ? timeLeft(worker.seconds_left) : "";
     this.#text(".worker-text", worker.text + (left ? ` · ${left}` : ""));
     this.find(".worker").dataset.state = worker.state;
+    this.find(".worker").title = worker.text;
     const bar = this.find(".worker .bar");
     bar.hidden = !working || worker.progress == null;
     bar.firstElementChild.style.inlineSize = `${Math.round(100 * (worker.progress ?? 0))}%`;

@@ -22,8 +22,11 @@ class Editor {
   }
 
   configure(labels) {
+    const changed = JSON.stringify(labels) !== this.shownLabels;
+    if (!changed) return; // a rerun of the page is no reason to redraw under somebody's hands
+    this.shownLabels = JSON.stringify(labels);
     this.session.labels = labels;
-    this.view.item = null; // colours and names may have changed: draw all anew
+    this.view.item = null;
     this.edge.drawLabels(labels);
     this.edge.drawHelp(labels);
     this.#draw();

@@ -91,6 +91,9 @@ class Outbox {
     this.refused.set(id, { annotation, why });
     this.refusedShelf.write(id, { annotation, why });
     this.acknowledge(id);
+    // A correction on its way now corrects what the refused one was to correct.
+    for (const later of this.waiting.values())
+      if (later.supersedes === id) this.put({ ...later, supersedes: annotation.supersedes });
   }
 
   discardRefused(id) {

@@ -1,0 +1,137 @@
+"""The labelling page under Streamlit's test runner: what the editor is given, and the fallback without our route."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from annotation import api
+from annotation.labels import make_labels
+from storage import Label, NewSentence, Project, ProjectSettings, Status, Store
+
+SCRIPT = "from annotation.ui import annotate\nannotate.page()"
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    url = f"sqlite:///{tmp_path / 'maner.db'}"
+    monkeypatch.setenv("MANER_HOME", str(tmp_path))
+    monkeypatch.setenv("MANER_DATABASE_URL", url)
+    store = Store(url)
+    store.migrate()
+    yield store
+    st.cache_resource.clear()
+    store.close()
+
+
+def make_project(store: Store, labels: tuple[Label, ...] = make_labels(["PER", "LOC"])) -> Project:
+    project = store.create_project(ProjectSettings(name="Habari", labels=labels, guidelines="Names are **PER**."))
+    store.add_sentences(project.id, [NewSentence(("Asha", "yuko", f"Mji{i}")) for i in range(30)], None, "test")
+    return project
+
+
+def run_page(store: Store) -> AppTest:
+    app = AppTest.from_string(SCRIPT, default_timeout=30)
+    app.session_state["annotator_id"] = store.annotator("Asha").id
+    return app.run()
+
+
+def editor(app: AppTest) -> Any:
+    """The component on the page as it travels to the browser; the test runner has no class for it."""
+
+    def find(node: Any) -> Any:
+        proto = getattr(node, "proto", None)
+        if type(proto).__name__ == "BidiComponent":
+            return proto
+        return next((found for child in getattr(node, "children", {}).values() if (found := find(child))), None)
+
+    return find(app._tree)
+
+
+def given(app: AppTest) -> dict[str, Any]:
+    """The data the editor gets."""
+    data: dict[str, Any] = json.loads(editor(app).json)
+    return data
+
+
+def trigger_sync(app: AppTest, request: dict[str, Any]) -> dict[str, Any]:
+    """What the editor does where our route is not served, and the answer it finds in its data."""
+    states = app._tree.get_widget_states()
+    state = states.widgets.add()
+    state.id = f"$$STREAMLIT_INTERNAL_KEY_{editor(app).id}__events"
+    state.json_trigger_value = json.dumps([{"event": "sync", "value": request}])
+    app._run(states)
+    assert not app.exception
+    answer: dict[str, Any] = given(app)["answer"]
+    return answer
+
+
+def request(outbox: list[dict[str, Any]], have: list[int], seq: int = 1) -> dict[str, Any]:
+    return {"seq": seq, "nonce": "n", "client": "tab", "outbox": outbox, "have": have, "want": 5}
+
+
+def test_the_editor_gets_labels_a_route_and_a_token_for_this_person_and_project(store: Store, tmp_path: Path) -> None:
+    project = make_project(store)
+    data = given(run_page(store))
+    assert [label["name"] for label in data["labels"]] == ["PER", "LOC"]
+    assert [label["key"] for label in data["labels"]] == ["1", "2"]
+    assert data["url"] == "/api/sync"
+    right = api.read_token(api.read_secret(tmp_path), data["token"])
+    assert (right.project_id, right.annotator_id) == (project.id, store.annotator("Asha").id)
+
+
+def test_the_guidelines_are_on_the_page(store: Store) -> None:
+    make_project(store)
+    app = run_page(store)
+    assert app.expander[0].label == "Guidelines"
+    assert app.expander[0].markdown[0].value == "Names are **PER**."
+
+
+def test_a_project_without_labels_says_where_to_add_them(store: Store) -> None:
+    make_project(store, labels=())
+    app = run_page(store)
+    assert [button.label for button in app.button] == ["Add labels"]
+    assert editor(app) is None
+
+
+def test_without_our_route_a_trigger_saves_and_hands_out(store: Store) -> None:
+    project = make_project(store)
+    app = run_page(store)
+    first = trigger_sync(app, request([], []))
+    assert len(first["batch"]) == 5
+    held = [item["id"] for item in first["batch"]]
+    annotation = {
+        "id": str(uuid.uuid4()),
+        "sentence": held[0],
+        "status": "labelled",
+        "spans": [[0, 1, "PER"]],
+        "comment": "",
+        "time": 1_700_000_000_000,
+        "milliseconds": 900,
+        "run": None,
+        "supersedes": None,
+    }
+    answer = trigger_sync(app, request([annotation], held[1:], seq=2))
+    assert (answer["seq"], answer["acks"]) == (2, [annotation["id"]])
+    rows = [row.annotation for row in store.export_rows(project.id, None, {Status.LABELLED}, False)]
+    assert [row.id for row in rows if row is not None] == [annotation["id"]]
+
+
+def test_a_trigger_that_cannot_be_read_is_answered_with_the_reason(store: Store) -> None:
+    make_project(store)
+    answer = trigger_sync(run_page(store), {"seq": 1, "nonce": "n"})
+    assert answer["code"] == 400
+    assert "client" in answer["error"] or "have" in answer["error"]
+    assert (answer["seq"], answer["nonce"]) == (1, "n")
+
+
+def test_looking_at_the_page_changes_nothing(store: Store) -> None:
+    project = make_project(store)
+    before = store.progress(project.id), store.audit(project.id)
+    run_page(store)
+    assert (store.progress(project.id), store.audit(project.id)) == before
