@@ -71,6 +71,7 @@ def import_command(
     as_json: AsJson = False,
 ) -> None:
     """Bring sentences into a project; it is made if there is none of that name."""
+    from annotation.hand_out import top_up
     from annotation.importing import import_files
 
     with _no_garbage_collection(), _store() as store, _progress_bar() as on_progress:
@@ -88,6 +89,7 @@ def import_command(
             pretokenized=pretokenized,
             on_progress=on_progress,
         )
+        top_up(store, report.project_id)
     if as_json:
         _print_json({"project": project, **report.to_dict()})
     else:

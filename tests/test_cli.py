@@ -96,11 +96,13 @@ def test_a_wrong_file_is_one_sentence_on_stderr_and_imports_nothing(
 
 def test_a_second_import_goes_to_the_same_project(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("zaidi.txt").write_text("Ziwa Viktoria ni kubwa.\n")
-    assert main(["import", "--project", "P", "--language", "swa", "habari.conll"]) == 0
+    assert main(["import", "--project", "P", "--language", "swa", "--reserve", "0", "habari.conll"]) == 0
     assert main(["import", "--project", "P", "--language", "swa", "--labels", "PER,LOC", "zaidi.txt"]) == 0
     capsys.readouterr()
     assert main(["status", "--project", "P", "--json"]) == 0
-    assert printed_json(capsys)["sentences"] == 3
+    status = printed_json(capsys)
+    assert status["sentences"] == 3
+    assert 0 < status["queued"] == status["unlabelled_pool"]
 
 
 @pytest.mark.parametrize(
