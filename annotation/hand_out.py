@@ -22,7 +22,7 @@ EARNED_SENTENCES = 50  # ... on at least so many evaluation sentences
 LOW_WATER = 60  # free sentences in the queue below which it is filled up
 TOP_UP_TO = 300  # free sentences in the queue after filling it up
 LAST_RANK = 1_000_000  # what the worker ranks comes before what only fills the queue
-REMEMBER_SECONDS = 1.0  # how old the counts in an answer may be
+REMEMBER_SECONDS = 1.0  # how old the counts in an answer may be where they are cheap
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +107,11 @@ class SyncAnswer:
 
 @dataclass(slots=True)
 class _Memo:
-    """What one project's syncs need not ask the database for again within REMEMBER_SECONDS."""
+    """What one project's syncs need not ask the database for again at once."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    read_at: float = float("-inf")
-    progress: Progress | None = None
-    work: WorkState | None = None
+    counts: tuple[Progress, WorkState] | None = None
+    good_until: float = float("-inf")
     fruitless_at: dict[Split, float] = field(default_factory=dict)
 
 
@@ -163,8 +162,11 @@ class Desk:
     def _forgotten(
         self, project: Project, annotator_id: int, client: str, have: Sequence[int], n: int
     ) -> list[HandOut]:
-        """Up to `n` sentences leased to a tab that it does not know of: it was reloaded, or an answer got lost."""
-        if n <= 0:
+        """Up to `n` sentences leased to a tab that it does not know of: it was reloaded, or an answer got lost.
+
+        Asked only where the tab holds few: what little a full tab may have lost comes back when its lease runs out.
+        """
+        if n <= len(have):
             return []
         known = set(have)
         held = self.store.held(project.id, client, annotator_id)
@@ -205,13 +207,18 @@ class Desk:
             memo.fruitless_at[split] = self._clock()
 
     def _counts(self, project: Project) -> tuple[Progress, WorkState]:
+        """The project's counts, at most a moment old; while one sync reads them anew, the others go on with the old."""
         memo = self._memo(project.id)
+        counts = memo.counts
+        if counts is not None and (self._clock() < memo.good_until or memo.lock.locked()):
+            return counts
         with memo.lock:
-            if memo.progress is None or memo.work is None or self._clock() - memo.read_at >= REMEMBER_SECONDS:
-                memo.progress = self.store.progress(project.id)
-                memo.work = work_state(self.store, project)
-                memo.read_at = self._clock()
-            return memo.progress, memo.work
+            if memo.counts is None or self._clock() >= memo.good_until:
+                started = self._clock()
+                memo.counts = self.store.progress(project.id), work_state(self.store, project)
+                # In a large project they cost more, and are read less often: never more than a twentieth of the time.
+                memo.good_until = self._clock() + max(REMEMBER_SECONDS, 20 * (self._clock() - started))
+            return memo.counts
 
     def _memo(self, project_id: int) -> _Memo:
         with self._lock:

@@ -332,15 +332,20 @@ def test_a_reloaded_tab_gets_back_what_it_held(store: Store) -> None:
 
 def test_the_status_counts_down_to_the_next_training(store: Store) -> None:
     project = make_project(store, pool=30, retrain_every=3)
-    times = iter(range(0, 10_000, 10))  # every look at the clock is ten seconds later, so counts are always fresh
-    tab = Tab(Desk(store, clock=lambda: float(next(times))), project, store.annotator("Asha"))
+    clock = [0.0]
+    tab = Tab(Desk(store, clock=lambda: clock[0]), project, store.annotator("Asha"))
     store.worker_seen("w", "idle")
+
+    def label_one_and_wait() -> None:
+        tab.label_one()
+        clock[0] += 10
+
     assert tab.sync().status.work.text == "Next training after 3 more labels"
-    tab.label_one()
+    label_one_and_wait()
     status = tab.sync().status
     assert (status.labelled, status.work.until_training, status.work.state) == (1, 2, "idle")
-    tab.label_one()
-    tab.label_one()
+    label_one_and_wait()
+    label_one_and_wait()
     assert tab.sync().status.work.text == "Training starts in a moment"
 
 

@@ -96,7 +96,7 @@ def _import(store: Store, project: Project, annotator_id: int) -> None:
             or "pool"
         )
         st.caption(_USE_HELP[use_as])
-        with st.expander("Format and doubtful sentences"):
+        with st.expander("Format, bad sentences, new labels"):
             format_name = st.selectbox(
                 "Format", ["auto", *IMPORT_FORMATS], format_func=lambda name: _IMPORT_FORMATS.get(name, name)
             )

@@ -144,7 +144,9 @@ def _basics(start: ProjectSettings, key: str) -> ProjectSettings:
 
 def _labels(start: Sequence[Label], key: str) -> tuple[Label, ...]:
     st.subheader("Labels")
-    st.caption("Add a line for a new label. The key is the one character people press; no two labels share one.")
+    st.caption(
+        "Add a line for a new label. The key is the one character people press; leave it empty for the next free one."
+    )
     frame = pd.DataFrame(
         {"name": [label.name for label in start], "key": [label.key for label in start],
          "description": [label.description for label in start]}
@@ -163,24 +165,29 @@ def _labels(start: Sequence[Label], key: str) -> tuple[Label, ...]:
     )
     lines = [{str(column): cell for column, cell in row.items()} for row in edited.to_dict("records")]
     rows = [row for row in lines if _cell(row, "name")]
-    colors = {label.name: label.color for label in (*start, *make_labels(_names(rows, start), start))}
+    # A new label gets a colour, and a key where none is given, that no other label has.
+    taken = [replace(label, key="") for label in start]
+    typed = [Label("", "", _cell(row, "key")) for row in rows]
+    proposed = {label.name: label for label in make_labels(_new_names(rows, start), (*taken, *typed))}
+    known = {label.name: replace(label, key="") for label in start}
     with st.container(horizontal=True, gap="medium"):
         return tuple(
-            _label(row, colors.get(_cell(row, "name"), "#6b6b6b"), place, key) for place, row in enumerate(rows)
+            _label(row, {**proposed, **known}[_cell(row, "name")], f"color_{key}_{place}")
+            for place, row in enumerate(rows)
         )
 
 
-def _names(rows: Sequence[dict[str, Any]], start: Sequence[Label]) -> list[str]:
+def _new_names(rows: Sequence[dict[str, Any]], start: Sequence[Label]) -> list[str]:
     known = {label.name for label in start}
     return [_cell(row, "name") for row in rows if _cell(row, "name") not in known]
 
 
-def _label(row: dict[str, Any], color: str, place: int, key: str) -> Label:
+def _label(row: dict[str, Any], proposed: Label, key: str) -> Label:
     name = _cell(row, "name")
     return Label(
         name=name,
-        color=st.color_picker(name, color, key=f"color_{key}_{place}_{name}"),
-        key=_cell(row, "key"),
+        color=st.color_picker(plain(name), proposed.color, key=f"{key}_{name}"),
+        key=_cell(row, "key") or proposed.key,
         description=_cell(row, "description"),
     )
 
