@@ -14,16 +14,16 @@ from storage.tables import AuditEvents, WorkerLeases, Workers
 def take_lease(connection: Connection, project_id: int, holder: str, seconds: float) -> bool:
     """Whether the holder now has the project to itself: it was free, run out, or its own already."""
     at = now(connection)
-    until = at + timedelta(seconds=seconds)
+    row = {"project_id": project_id, "holder": holder, "until": at + timedelta(seconds=seconds)}
     taken = connection.execute(
         update(WorkerLeases)
         .where(WorkerLeases.project_id == project_id, or_(WorkerLeases.holder == holder, WorkerLeases.until <= at))
-        .values(holder=holder, until=until)
+        .values(row)
     ).rowcount
-    if taken:
-        return True
-    row = {"project_id": project_id, "holder": holder, "until": until}
-    return upsert(connection, WorkerLeases, [row], ["project_id"], []) == 1
+    if not taken:
+        upsert(connection, WorkerLeases, [row], ["project_id"], [])
+    found = connection.execute(select(WorkerLeases.holder).where(WorkerLeases.project_id == project_id))
+    return found.scalar() == holder
 
 
 def renew_lease(connection: Connection, project_id: int, holder: str, seconds: float) -> None:

@@ -20,10 +20,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from maner_core.errors import DatabaseUnavailable, InvalidConfig, InvalidInput, Refused
 from storage.tables import Base
 
-BUSY_SECONDS = 30
+BUSY_SECONDS: float = 30
 ATTEMPTS_AT_DEADLOCK = 5
 WRITE = "maner_write"
 DEADLOCK_STATES = {"40001", "40P01"}  # serialization failure, deadlock: PostgreSQL asks to repeat the transaction
+UNDEFINED_TABLE = "42P01"  # PostgreSQL; SQLite says "no such table" as an operational error
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -90,10 +91,10 @@ def now(connection: Connection) -> datetime:
 
 def upsert(
     connection: Connection, table: type[Base], rows: Sequence[dict[str, Any]], key: Sequence[str], update: Sequence[str]
-) -> int:
-    """Insert rows; of a row whose `key` exists already, change the columns `update` (none: leave it). Rows changed."""
+) -> None:
+    """Insert rows; of a row whose `key` exists already, change the columns `update` (none: leave it as it is)."""
     if not rows:
-        return 0
+        return
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = insert(table)
     if update:
@@ -101,7 +102,7 @@ def upsert(
         statement = statement.on_conflict_do_update(index_elements=list(key), set_=changes)
     else:
         statement = statement.on_conflict_do_nothing(index_elements=list(key))
-    return int(connection.execute(statement, rows).rowcount)
+    connection.execute(statement, rows)
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
@@ -144,7 +145,7 @@ def _to_json(value: object) -> str:
 def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
     """Leave transactions to us, then choose durability and waiting over speed and errors."""
     connection.isolation_level = None
-    connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+    connection.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
     connection.execute("PRAGMA foreign_keys=ON")
     _switch_to_wal(connection)
     connection.execute("PRAGMA synchronous=FULL")
@@ -186,6 +187,10 @@ def _translated_errors() -> Iterator[None]:
         raise Refused(f"the database refuses this change: {_first_line(error)}") from error
     except exc.DataError as error:
         raise InvalidInput(f"the database cannot hold a value: {_first_line(error)}") from error
+    except exc.ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != UNDEFINED_TABLE:
+            raise
+        raise DatabaseUnavailable(f"the database is not migrated yet: {_first_line(error)}") from error
     except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
         raise DatabaseUnavailable(f"the database does not answer: {_first_line(error)}; try again") from error
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -62,17 +63,25 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a migrated, empty database, once on SQLite and once on PostgreSQL."""
+    with _migrated_database(request, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"], scope="module")
+def shared_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a migrated database for all those tests of a file that change nothing in it."""
+    with _migrated_database(request, tmp_path_factory.mktemp("shared")) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without any table, once on SQLite and once on PostgreSQL."""
     if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "maner.db")
-        yield f"sqlite:///{tmp_path / 'maner.db'}"
-        return
-    server = request.getfixturevalue("postgres_template")
-    name = f"test_{uuid4().hex}"
-    _administer(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    try:
-        yield _with_database(server, name)
-    finally:
-        _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+    else:
+        with _database(request.getfixturevalue("postgres_url"), "template1") as url:
+            yield url
 
 
 @pytest.fixture
@@ -98,6 +107,17 @@ def raw(store_url: str) -> Iterator[RawDatabase]:
     raw = RawDatabase(store_url)
     yield raw
     raw.close()
+
+
+@contextmanager
+def _migrated_database(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    """The URL of a copy of the template of the database that the fixture is asked for."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), folder / "maner.db")
+        yield f"sqlite:///{folder / 'maner.db'}"
+    else:
+        with _database(request.getfixturevalue("postgres_template"), TEMPLATE) as url:
+            yield url
 
 
 def _server_user(folder: Path) -> str | None:
@@ -133,6 +153,17 @@ def _run(user: str | None, *command: str | Path) -> None:
 def _administer(url: str, statement: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(statement.encode())
+
+
+@contextmanager
+def _database(server: str, template: str) -> Iterator[str]:
+    """The URL of a copy of `template` that is dropped at the end."""
+    name = f"test_{uuid4().hex}"
+    _administer(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    try:
+        yield _with_database(server, name)
+    finally:
+        _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _with_database(url: str, name: str) -> str:

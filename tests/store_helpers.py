@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from maner_core.spans import Span
 from sqlalchemy import create_engine, event, text
+
+from maner_core.spans import Span
 from storage import (
     Annotation,
     AnnotationDraft,

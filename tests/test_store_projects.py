@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from store_helpers import LABELS, add_pool, draft, new_project, save
+
 from maner_core.errors import InvalidInput, NotFound, Refused
 from storage import Label, ProjectSettings, Store, SuggestWhen
-from store_helpers import LABELS, add_pool, draft, new_project, save
 
 
 def test_a_project_comes_back_as_it_was_created(store: Store) -> None:
