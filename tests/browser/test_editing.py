@@ -3,7 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from browser.conftest import Editor, FakeServer, OpenEditor, StartFake
+from browser.conftest import FakeServer, OpenEditor, StartFake
+from browser.serving import Editor
 
 ARABIC = "أعلنت منظمة الصحة العالمية في جنيف عن خطة"
 

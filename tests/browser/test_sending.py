@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from browser.conftest import SENTENCES, Editor, FakeServer, OpenEditor, StartFake
+from browser.conftest import SENTENCES, FakeServer, OpenEditor, StartFake
+from browser.serving import Editor
 
 
 @pytest.fixture
