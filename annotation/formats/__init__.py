@@ -144,7 +144,7 @@ def _set_aside_too_long(reading: Reading) -> None:
             kept.append(sentence)
             continue
         reading.errors.append(
-            FormatError(reading.file, sentence.line, problem, "cut it into sentences, one blank line between two")
+            FormatError(reading.file, sentence.line, problem, "cut it up, or check that the format is the right one")
         )
     reading.sentences = kept
     reading.errors.sort(key=lambda error: error.line or 0)
