@@ -12,7 +12,7 @@ from annotation.hand_out import top_up
 from annotation.importing import ImportReport, UseAs, import_files
 from annotation.ui import navigation
 from annotation.ui.session import base_path, current_annotator, current_project, current_store
-from annotation.ui.text import plain
+from annotation.ui.text import counted, plain
 from maner_core.errors import ManerError
 from storage import Progress, Project, Store
 
@@ -162,20 +162,20 @@ def _run_import(
 
 def _show_report(report: ImportReport) -> None:
     kept_apart = f", {report.reserved} of them for evaluation" if report.reserved else ""
-    st.success(f"{report.added} sentences imported{kept_apart}.", icon=":material/check:")
+    st.success(f"{counted(report.added, 'sentence')} imported{kept_apart}.", icon=":material/check:")
     if report.gold or report.evaluation:
         st.write(f"{report.gold} came with labels to learn from, {report.evaluation} with labels to evaluate on.")
     if report.labels_added:
         st.write(f"New labels in the project: {plain(', '.join(report.labels_added))}.")
     for file in report.files:
         scheme = f", tag scheme {file.scheme}" if file.scheme else ""
-        st.caption(plain(f"{file.name}: {file.sentences} sentences, read as {file.format}{scheme}"))
+        st.caption(plain(f"{file.name}: {counted(file.sentences, 'sentence')}, read as {file.format}{scheme}"))
         for note in file.notes:
             st.caption(plain(f"{file.name}: {note}"))
     if report.exact_duplicates or report.near_duplicates:
         st.write(
-            f"{report.exact_duplicates} repeat another sentence word for word and {report.near_duplicates} nearly so: "
-            "they are kept and exported, but nobody is asked to label them."
+            f"Repeating another sentence word for word: {report.exact_duplicates}; nearly so: {report.near_duplicates}. "
+            "Repetitions are kept and exported, but nobody is asked to label them."
         )
         st.dataframe(
             pd.DataFrame(
@@ -184,9 +184,9 @@ def _show_report(report: ImportReport) -> None:
             ),
             hide_index=True,
         )
-    _list("evaluation sentences were left out, because the pool holds them already labelled", report.refused)
-    _list("sentences were bad and left out", [line for file in report.files for line in file.bad])
-    _list("tags were repaired", [line for file in report.files for line in file.repairs])
+    _list("Evaluation sentences left out, because the pool holds them already labelled", report.refused)
+    _list("Bad sentences left out", [line for file in report.files for line in file.bad])
+    _list("Tags repaired", [line for file in report.files for line in file.repairs])
     if st.button("Label them now", type="primary", icon=":material/ink_highlighter:"):
         navigation.go_to("annotate")
 
@@ -194,7 +194,7 @@ def _show_report(report: ImportReport) -> None:
 def _list(what: str, lines: Sequence[str]) -> None:
     if not lines:
         return
-    with st.expander(f"{len(lines)} {what}"):
+    with st.expander(f"{what}: {len(lines)}"):
         st.code("\n".join(lines[:SHOWN]), language=None, wrap_lines=True)
         if len(lines) > SHOWN:
             st.caption(f"and {len(lines) - SHOWN} more")

@@ -1,0 +1,133 @@
+"""The Data page and the page script, run by Streamlit's own test runner on a real store."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from annotation.labels import make_labels
+from annotation.ui.text import counted, plain
+from storage import Project, ProjectSettings, Split, Store
+
+ROOT = Path(__file__).parents[1]
+CONLL = b"Asha B-PER\nyuko O\nDodoma B-LOC\n\nJuma B-PER\nalilala O\n\n"
+TEXT = b"Asha yuko Dodoma.\nAsha yuko Dodoma.\nMvua ilinyesha Arusha wiki nzima.\n"
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    url = f"sqlite:///{tmp_path / 'maner.db'}"
+    monkeypatch.setenv("MANER_HOME", str(tmp_path))
+    monkeypatch.setenv("MANER_DATABASE_URL", url)
+    store = Store(url)
+    store.migrate()
+    yield store
+    st.cache_resource.clear()
+    store.close()
+
+
+@pytest.fixture
+def project(store: Store) -> Project:
+    return store.create_project(
+        ProjectSettings(name="Habari", labels=make_labels(("PER", "LOC")), reserve_fraction=0.0)
+    )
+
+
+def data_page(store: Store) -> AppTest:
+    app = AppTest.from_string("from annotation.ui import data\ndata.page()", default_timeout=30)
+    app.session_state["annotator_id"] = store.annotator("Asha").id
+    return app.run()
+
+
+def upload(app: AppTest, name: str, content: bytes, use_as: str = "pool", skip_bad: bool = False) -> AppTest:
+    app.file_uploader[0].set_value([(name, content, "text/plain")])
+    app.button_group(key="use_as").set_value(use_as)
+    if skip_bad:
+        next(box for box in app.checkbox if "bad sentences" in box.label).check()
+    app.run()
+    next(button for button in app.button if button.label == "Import").click().run()
+    assert not app.exception
+    return app
+
+
+def said(app: AppTest) -> str:
+    texts = [element.value for kind in ("success", "error", "markdown", "caption") for element in getattr(app, kind)]
+    return "\n".join(map(str, [*texts, *(expander.label for expander in app.expander)]))
+
+
+def test_sentences_to_be_labelled_are_imported_counted_and_queued(store: Store, project: Project) -> None:
+    app = upload(data_page(store), "news.txt", TEXT)
+    assert "3 sentences imported" in said(app)
+    assert "word for word: 1" in said(app)
+    assert {metric.label: metric.value for metric in app.metric}["Sentences"] == "3"
+    assert store.ready(project.id, Split.POOL) == 2
+    assert "Label them now" in [button.label for button in app.button]
+
+
+def test_an_imported_file_is_taken_out_of_the_uploader(store: Store, project: Project) -> None:
+    app = upload(data_page(store), "news.txt", TEXT)
+    assert next(button for button in app.button if button.label == "Import").disabled
+    assert store.progress(project.id).sentences == 3
+
+
+@pytest.mark.parametrize(("use_as", "labelled", "evaluation"), [("gold", 2, 0), ("evaluation", 0, 2), ("pool", 0, 0)])
+def test_tags_in_a_file_are_used_as_asked(
+    store: Store, project: Project, use_as: str, labelled: int, evaluation: int
+) -> None:
+    upload(data_page(store), "swa.conll", CONLL, use_as)
+    progress = store.progress(project.id)
+    assert (progress.sentences, progress.labelled, progress.evaluation_labelled) == (2, labelled, evaluation)
+
+
+def test_a_wrong_file_imports_nothing_and_names_file_and_line(store: Store, project: Project) -> None:
+    app = upload(data_page(store), "swa.conll", CONLL + b"Neema B-PER\nhapa X-Y-\n", "gold")
+    assert "swa.conll:9" in said(app).replace("\\", "")
+    assert store.progress(project.id).sentences == 0
+
+
+def test_a_wrong_file_can_be_imported_without_its_bad_sentences(store: Store, project: Project) -> None:
+    app = upload(data_page(store), "swa.conll", CONLL + b"Neema B-PER\nhapa X-Y-\n", "gold", skip_bad=True)
+    assert "2 sentences imported" in said(app)
+    assert "Bad sentences left out: 1" in said(app)
+
+
+def test_the_export_link_holds_what_was_chosen(store: Store, project: Project) -> None:
+    upload(data_page(store), "swa.conll", CONLL, "gold")
+    app = data_page(store)
+    app.selectbox(key="export_format").set_value("jsonl")
+    app.button_group(key="export_include").set_value(["labelled", "skipped"])
+    app.run()
+    (link,) = app.get("link_button")
+    assert link.proto.url == f"/api/export/{project.id}?format=jsonl&include=labelled%2Cskipped&split=all"
+
+
+def script(store: Store, name: str | None = "Asha") -> AppTest:
+    app = AppTest.from_file(str(ROOT / "annotation" / "ui" / "main.py"), default_timeout=30)
+    if name is not None:
+        app.session_state["annotator_id"] = store.annotator(name).id
+    return app
+
+
+def test_the_page_script_asks_for_a_name_first(store: Store, project: Project) -> None:
+    app = script(store, name=None).run()
+    assert not app.exception
+    assert [title.value for title in app.title] == ["Welcome"]
+
+
+def test_the_page_script_keeps_the_project_in_the_address(store: Store, project: Project) -> None:
+    other = store.create_project(ProjectSettings(name="Nyingine", labels=make_labels(("PER",))))
+    app = script(store).run()
+    assert not app.exception
+    assert app.query_params["project"] == str(other.id)
+    app.sidebar.selectbox[0].set_value(project.id).run()
+    assert app.query_params["project"] == str(project.id)
+
+
+def test_names_and_messages_cannot_format_the_page() -> None:
+    assert plain("a*b_[c](d) $1$ :red[x] <b>") == r"a\*b\_\[c\]\(d\) \$1\$ \:red\[x\] \<b\>"
+
+
+def test_one_sentence_is_not_counted_in_the_plural() -> None:
+    assert [counted(n, "sentence") for n in (0, 1, 2)] == ["0 sentences", "1 sentence", "2 sentences"]
