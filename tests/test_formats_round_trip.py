@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotation.formats import EXPORT_FORMATS, ReadOptions, ReadSentence, SourceFile, WriteOptions, read_file
@@ -88,6 +88,7 @@ def assert_same(rows: Sequence[ExportRow], back: Sequence[ReadSentence]) -> None
 
 
 @pytest.mark.parametrize("format", ["conll", "conll4"])
+@settings(deadline=None)  # a loaded machine is no bug
 @given(st.lists(rows(label_names) | rows(spaced_label_names), min_size=1, max_size=5))
 def test_conll_brings_back_tokens_spans_states_and_documents(format: str, rows: list[ExportRow]) -> None:
     back = read_back(written(format, rows), "conll")
@@ -96,18 +97,21 @@ def test_conll_brings_back_tokens_spans_states_and_documents(format: str, rows: 
     assert document_breaks([sentence.document for sentence in back]) == document_breaks(documents)
 
 
+@settings(deadline=None)  # a loaded machine is no bug
 @given(st.lists(rows(label_names), min_size=1, max_size=4), st.sampled_from(sorted(SCHEMES)))
 def test_conll_comes_back_from_every_scheme(rows: list[ExportRow], scheme: str) -> None:
     assert_same(rows, read_back(written("conll", rows, scheme), "conll", scheme))
 
 
 @pytest.mark.parametrize("format", ["conll", "conll4"])
+@settings(deadline=None)  # a loaded machine is no bug
 @given(st.lists(rows(label_names), min_size=1, max_size=4))
 def test_an_exported_file_is_detected_as_what_it_is(format: str, rows: list[ExportRow]) -> None:
     assert_same(rows, read_back(written(format, rows), "auto"))
     assert_same(rows, read_back(written("jsonl", rows), "auto"))
 
 
+@settings(deadline=None)  # a loaded machine is no bug
 @given(st.lists(rows(label_names), min_size=1, max_size=4))
 def test_writing_what_was_read_gives_the_same_bytes(rows: list[ExportRow]) -> None:
     once = written("conll", rows)
@@ -124,6 +128,7 @@ def test_writing_what_was_read_gives_the_same_bytes(rows: list[ExportRow]) -> No
     assert written("conll", again) == once
 
 
+@settings(deadline=None)  # a loaded machine is no bug
 @given(st.lists(rows(label_names, tokens | st.sampled_from(["New York", "a\nb", "a\tb"])), min_size=1, max_size=5))
 def test_jsonl_brings_back_everything_that_is_read(rows: list[ExportRow]) -> None:
     text = written("jsonl", rows)

@@ -1,7 +1,7 @@
 """Tag schemes: which one a file follows, what its tags mean, which of them break it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotation.formats.schemes import SCHEMES, Parsed, breaches, decode, detect_scheme, encode, parse_tag
@@ -122,6 +122,7 @@ def sentences_with_spans(draw: st.DrawFn) -> tuple[int, list[Span]]:
     return start, spans
 
 
+@settings(deadline=None)  # a loaded machine is no bug
 @given(sentences_with_spans(), st.sampled_from(sorted(SCHEMES)))
 def test_spans_survive_every_scheme(sentence: tuple[int, list[Span]], scheme: str) -> None:
     n_tokens, spans = sentence
@@ -131,6 +132,7 @@ def test_spans_survive_every_scheme(sentence: tuple[int, list[Span]], scheme: st
     assert breaches(tags, scheme) == []
 
 
+@settings(deadline=None)  # a loaded machine is no bug
 @given(st.lists(st.sampled_from(["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]), max_size=8))
 def test_spans_of_broken_iob2_are_those_of_the_repaired_tags(tags: list[str]) -> None:
     spans = decode([tag for tag in map(parse_tag, tags) if tag is not None])
