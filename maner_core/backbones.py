@@ -26,6 +26,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig, BertModel, PreTrainedTokenizerFast
 from transformers.utils import logging
 
+from maner_core.attention import use_fast_attention
 from maner_core.encoding import special_ids
 from maner_core.errors import UnsupportedBackbone
 
@@ -53,6 +54,7 @@ def load_backbone(name: str, cache: Path | None = None) -> tuple[Any, Any]:
             "can reach, or a folder that holds one"
         ) from error
     special_ids(tokenizer)
+    use_fast_attention(encoder)
     return encoder, tokenizer
 
 

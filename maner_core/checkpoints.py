@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
 
+from maner_core.attention import use_fast_attention
 from maner_core.backbones import load_backbone, quiet_transformers, without_pooler
 from maner_core.config import TrainConfig
 from maner_core.errors import InvalidInput, NoCheckpoint
@@ -86,6 +87,7 @@ def load_checkpoint(folder: Path) -> Tagger:
             )
         if info["missing_keys"]:
             raise InvalidInput(f"{_WEIGHTS} lacks {sorted(info['missing_keys'])[0]}")
+        use_fast_attention(encoder)
         model = TokenTagger(encoder, len(iob2_tags(labels)), config.dropout)
         with safe_open(folder / _WEIGHTS, framework="pt") as weights:
             model.head.load_state_dict({name: weights.get_tensor(f"{_HEAD}.{name}") for name in ("weight", "bias")})
