@@ -29,7 +29,8 @@ def attention(
     """query, key, value: (batch, heads, length, head width) -> (batch, length, heads, head width), and no weights."""
     options["dropout"] = 0.0
     if query.device.type != "cpu":
-        return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
+        states, _ = sdpa_attention_forward(module, query, key, value, attention_mask, **options)
+        return states, None
     with torch.autocast("cpu", enabled=False):
         states, _ = sdpa_attention_forward(module, query.float(), key.float(), value.float(), attention_mask, **options)
     return states.to(query.dtype), None
