@@ -1,0 +1,118 @@
+"""One round with the real tagger on a random encoder of two layers: training, weights, scores, all of maner_core."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from loop_helpers import WORDS, label, label_reserve, make_project, open_store, sentence_tokens
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+from annotation.loop import RoundProgress, run_round
+from annotation.tagging import Tools, real_tools
+from maner_core.inference import Tagger
+from storage import RunState, Store
+
+SPECIALS = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "mask_token": "<mask>"}
+QUICK = {"min_steps": 40, "max_steps": 40, "learning_rate": 3e-3, "head_learning_rate": 3e-3, "max_restarts": 0}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """A network this small only loses time to threads that wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A random encoder over whole words, and its tokenizer, in a folder."""
+    words = [*SPECIALS.values(), *WORDS, "Asha", "Baraka", "Juma", "Neema", "Mombasa", "Kisumu", "Uhuru"]
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    folder = tmp_path_factory.mktemp("backbone")
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, cls_token="<s>", sep_token="</s>", model_max_length=128, **SPECIALS
+    ).save_pretrained(folder)
+    torch.manual_seed(0)
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    BertModel(BertConfig(vocab_size=len(words), pad_token_id=1, **shape)).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def store(home: Path) -> Iterator[Store]:
+    opened = open_store(home)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("system", ["maner", "sner"])
+def test_a_round_trains_saves_scores_and_queues_with_the_real_tagger(
+    store: Store, home: Path, backbone: str, system: str
+) -> None:
+    project = make_project(store, pool=110, reserve=15, backbone=backbone, system=system)
+    label(store, project, 60)
+    label_reserve(store, project, 15)
+    told: list[RoundProgress] = []
+    run = run_round(store, project, home, told.append, overrides=QUICK)
+    assert run.state is RunState.DONE
+    assert run.metrics["train"]["steps"] == 40
+    assert run.metrics["train"]["seed"] == run.seed
+    assert run.metrics["evaluation_sentences"] == 15
+    assert run.metrics["selection"] == "mnlp"
+    assert len(store.scores(run.id)) == 50
+    assert Tagger.load(home / (run.checkpoint or "")).labels == ["PER", "LOC", "ORG"]
+    assert [progress.message for progress in told if progress.phase == "training"][-1].endswith("step 40 of 40")
+
+
+def test_the_same_seed_trains_the_same_tagger_and_chooses_the_same_sentences(tmp_path: Path, backbone: str) -> None:
+    outcomes = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        store = open_store(folder)
+        project = make_project(store, pool=110, reserve=5, backbone=backbone)
+        label(store, project, 60)
+        run = run_round(store, project, folder, overrides=QUICK)
+        outcomes.append((store.scores(run.id), store.predictions(run.id)))
+        store.close()
+    assert outcomes[0] == outcomes[1]
+
+
+def test_scoring_keeps_no_gradients(store: Store, home: Path, backbone: str) -> None:
+    project = make_project(store, pool=110, reserve=5, backbone=backbone)
+    label(store, project, 60)
+    real, graphs = real_tools(), list[bool]()
+
+    def load(folder: Path) -> Tagger:
+        tagger = Tagger.load(folder)
+        tagger.model.register_forward_pre_hook(lambda *_: graphs.append(torch.is_grad_enabled()))
+        return tagger
+
+    run_round(store, project, home, tools=Tools(real.train, load), overrides=QUICK)
+    assert graphs
+    assert not any(graphs)
+
+
+def test_probabilities_do_not_depend_on_batch_padding_or_order(store: Store, home: Path, backbone: str) -> None:
+    project = make_project(store, pool=110, reserve=5, backbone=backbone)
+    label(store, project, 60)
+    run = run_round(store, project, home, overrides={**QUICK, "mixed_precision": False})
+    tagger, sentences = Tagger.load(home / (run.checkpoint or "")), sentence_tokens(30, seed=5)
+    together = [prediction.probabilities for prediction in tagger.predict(sentences)]
+    alone = [tagger.predict([sentence])[0].probabilities for sentence in sentences]
+    backwards = [prediction.probabilities for prediction in tagger.predict(sentences[::-1])][::-1]
+    for first, second, third in zip(together, alone, backwards, strict=True):
+        assert np.allclose(first, second, atol=1e-5)
+        assert np.allclose(first, third, atol=1e-5)
