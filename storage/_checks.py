@@ -68,8 +68,10 @@ def _check_labels(settings: ProjectSettings) -> None:
     keys: set[str] = set()
     for label in settings.labels:
         refuse_unstorable(label.name + label.color + label.key + label.description, f"label {label.name!r}")
-        if not label.name or len(label.name) > 100 or any(character.isspace() for character in label.name):
-            raise InvalidInput(f"{label.name!r} cannot name a label; use 1 to 100 characters and no blank")
+        if not 1 <= len(label.name) <= 100 or " ".join(label.name.split()) != label.name:
+            raise InvalidInput(
+                f"{label.name!r} cannot name a label; use 1 to 100 characters, with single blanks between words at most"
+            )
         if label.name == "O":
             raise InvalidInput("O cannot name a label; it is the tag of words outside every span")
         if label.name in names:
