@@ -232,7 +232,7 @@ def test_what_a_screen_reader_needs_is_there(editor: Editor) -> None:
     expect(editor.page.get_by_role("group", name="PER")).to_be_visible()
     expect(editor.page.get_by_role("button", name="PER")).to_have_attribute("aria-pressed", "true")
     editor.press("Enter")
-    expect(editor.page.locator(".spoken")).to_contain_text("Saved. Next: ")
+    expect(editor.page.locator(".spoken")).to_contain_text("Accepted. Next: ")
     expect(editor.page.get_by_role("status")).to_have_text("All saved")
 
 
@@ -243,6 +243,13 @@ def test_the_help_lists_all_keys(editor: Editor) -> None:
         expect(panel).to_contain_text(text)
     editor.press("Escape")
     expect(panel).to_be_hidden()
+
+
+def test_enter_finishes_no_sentence_that_the_help_covers(editor: Editor) -> None:
+    covered = editor.sentence()
+    editor.press("?", "Enter")
+    expect(editor.page.locator(".help")).to_be_hidden()
+    assert editor.sentence() == covered
 
 
 def test_every_key_press_leaves_a_measure(editor: Editor) -> None:

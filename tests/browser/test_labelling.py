@@ -68,6 +68,8 @@ def test_work_done_while_the_server_is_dead_is_saved_when_it_is_back(tool: Tool,
         editor.on_other_sentence(done[-1])
     editor.unsent(4)
     expect(editor.page.locator(".saved")).to_have_text("Offline · 4 not saved yet")
+    expect(editor.page.get_by_role("dialog")).to_have_count(0)
+    expect(editor.page.locator(".sentence")).to_be_focused()
     tool.server.start()
     editor.saved()
     assert sorted(row.sentence_id for row in tool.annotations()) == sorted(done)

@@ -24,8 +24,8 @@ function savedWords(outbox, sync) {
         n ? `Offline · ${n} not saved yet` : "Offline",
         "bad",
         n
-          ? `No connection to the server. Your ${unsent} ${n === 1 ? "is" : "are"} kept in this browser and sent by ${n === 1 ? "itself" : "themselves"} when it is back.`
-          : "No connection to the server. You can go on; your work is kept in this browser.",
+          ? `No connection to the server. Go on: your ${unsent} ${n === 1 ? "is" : "are"} kept in this browser and sent as soon as it is back.`
+          : "No connection to the server. Go on: your work is kept in this browser.",
       ];
     default:
       return n ? [`Saving ${n}…`, "busy", ""] : ["All saved", "good", ""];
@@ -147,7 +147,7 @@ class EdgeView {
 
   drawMeta(item) {
     const reason = item?.sentence.reason;
-    const again = item?.sent ? "Saved before: Enter saves your change, Shift + U goes on." : "";
+    const again = item?.sent ? "You have done this one. Enter saves a change, Shift + U goes on." : "";
     this.#text(".reason", again || (reason ? `Why this sentence: ${reason}` : ""));
     this.#text(".document", item?.sentence.document ?? "");
   }

@@ -2,6 +2,8 @@
 // export at the end when the component is mounted and again whenever its data changes.
 
 class Editor {
+  static MEASURE = "maner:key-to-paint";
+
   constructor(root, work) {
     this.root = root; // the shadow root
     this.work = work;
@@ -38,7 +40,7 @@ class Editor {
     this.sync.onAnswer = (answer) => this.work.keep(answer);
     this.sync.onState = () => {};
     this.sync.watched = false;
-    this.session.stopClock();
+    this.session.setVisible(false);
   }
 
   // ---- the server ----
@@ -49,7 +51,6 @@ class Editor {
     if (fate === "gone") this.#say("The sentence went to somebody else while you were away. Here is the next one.");
     if (fate === "kept") this.#say("Somebody else may have this sentence by now. You can still finish it.");
     this.#draw();
-    if (this.session.held.length <= Sync.LOW && answer.batch.length) this.sync.kick();
   }
 
   // ---- what one can do ----
@@ -125,7 +126,8 @@ class Editor {
     this.session.submit(status, comment);
     this.#closeComment();
     this.sync.kick();
-    const spoken = { labelled: "Saved", skipped: "Skipped", flagged: "Flagged" }[status];
+    // Not "saved": that is for the server to say.
+    const spoken = { labelled: "Accepted", skipped: "Skipped", flagged: "Flagged" }[status];
     const { open } = this.session;
     this.#speak(open ? `${spoken}. Next: ${this.#words(0, open.sentence.tokens.length)}` : spoken);
   }
@@ -159,7 +161,8 @@ class Editor {
   }
 
   #describe = (annotation) => {
-    const item = [...this.session.history, this.session.open].find((known) => known?.sentence.id === annotation.sentence);
+    const { history, open, queue } = this.session;
+    const item = [...history, open, ...queue].find((known) => known?.sentence.id === annotation.sentence);
     const text = item ? `“${wordsBetween(item.sentence, 0, Math.min(8, item.sentence.tokens.length))} …”` : "";
     return `Sentence ${annotation.sentence} ${text}`.trim();
   };
@@ -188,7 +191,7 @@ class Editor {
     document.addEventListener("visibilitychange", () => this.#watch(), { signal });
     document.addEventListener("click", (event) => this.#returnFocus(event), { capture: true, signal });
     window.addEventListener("beforeunload", (event) => this.#beforeUnload(event), { signal });
-    const dialogs = new MutationObserver(() => this.#closeConnectionDialog());
+    const dialogs = new MutationObserver(() => this.#onDialog());
     dialogs.observe(document.body, { childList: true });
     signal.addEventListener("abort", () => dialogs.disconnect());
     const box = this.find(".sentence");
@@ -211,8 +214,10 @@ class Editor {
     if (onButton && command.name === "accept") return; // Enter presses the button
     event.preventDefault();
     event.stopImmediatePropagation();
-    // A key held down must not save a row of sentences nobody has looked at.
-    if (event.repeat && ["accept", "skip", "flag"].includes(command.name)) return;
+    // Neither a key held down nor one pressed while the help covers the sentence may finish what nobody has looked at.
+    const covered = !this.find(".help").hidden && !["help", "escape"].includes(command.name);
+    if (covered) this.#toggleHelp();
+    if ((event.repeat || covered) && ["accept", "skip", "flag"].includes(command.name)) return;
     this.commands[command.name](command.name === "label" ? command.label : command);
     this.#measure(event.timeStamp);
   }
@@ -258,10 +263,11 @@ class Editor {
 
   // Streamlit covers the page when it loses its connection. Labelling needs no connection and says itself how things
   // are, so the cover goes. (Should Streamlit word it differently one day, it only stays until it is closed by hand.)
-  #closeConnectionDialog() {
-    for (const dialog of document.querySelectorAll("[role=dialog]"))
-      if (dialog.querySelector("h2")?.textContent === "Connection error")
-        dialog.querySelector("button[aria-label=Close]")?.click();
+  #onDialog() {
+    const dialog = document.querySelector("[role=dialog]");
+    if (dialog?.querySelector("h2")?.textContent === "Connection error")
+      dialog.querySelector("button[aria-label=Close]")?.click();
+    else if (!dialog && document.activeElement === document.body) this.#focusSentence();
   }
 
   #focusSentence() {
@@ -387,17 +393,12 @@ class Editor {
     });
   }
 
-  static MEASURE = "maner:key-to-paint";
-
   // ---- the tab ----
 
   #watch() {
     this.sync.watched = !document.hidden;
-    if (document.hidden) this.session.stopClock();
-    else {
-      this.session.startClock();
-      this.sync.wake();
-    }
+    this.session.setVisible(!document.hidden);
+    if (!document.hidden) this.sync.wake();
   }
 
   #beforeUnload(event) {
@@ -406,35 +407,6 @@ class Editor {
 }
 
 const isEditable = (target) => target.matches("input, textarea, select, [contenteditable=true]");
-
-// What outlives the view: Streamlit may unmount the component at any rerun or page change, and the work goes on being
-// sent. One per project and annotator, kept on the window because the module itself may be loaded again.
-class Work {
-  constructor(scope, labels) {
-    const registry = Work.registry();
-    this.session = new Session(scope, labels, (registry.client ??= tabId()));
-    this.status = null;
-    this.done = 0;
-    this.sync = new Sync(this.session, (answer) => this.keep(answer), () => {});
-  }
-
-  keep(answer) {
-    this.status = answer.status;
-    this.done = answer.done;
-    this.session.receive(answer.batch);
-    this.fate = this.session.drop(answer.drop);
-  }
-
-  static registry() {
-    return (window.__maner ??= { works: new Map() });
-  }
-
-  static of(scope, labels) {
-    const { works } = Work.registry();
-    if (!works.has(scope)) works.set(scope, new Work(scope, labels));
-    return works.get(scope);
-  }
-}
 
 const editors = new WeakMap(); // shadow root -> editor
 

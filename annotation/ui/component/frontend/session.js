@@ -17,6 +17,7 @@ class Session {
     this.queue = [];
     this.history = this.memory.history.map((kept) => ({ ...emptyItem(kept.sentence), ...kept }));
     this.open = null;
+    this.visible = false;
     const draft = this.memory.draft;
     if (draft?.sentence?.tokens) this.#show({ ...emptyItem(draft.sentence), ...draft });
   }
@@ -170,7 +171,7 @@ class Session {
     const before = item.sent;
     const sameSpansAsSent = before && (skipped || sameSpans(item.spans, item.sentSpans));
     if (sameSpansAsSent && before.status === status && before.comment === comment) return this.#finish(null);
-    this.stopClock();
+    this.#stopClock();
     const annotation = {
       id: uuid(),
       sentence: item.sentence.id,
@@ -199,24 +200,30 @@ class Session {
   }
 
   #next() {
-    this.stopClock();
+    this.#stopClock();
     this.#show(this.queue.shift() ?? null);
   }
 
   #show(item) {
-    this.stopClock();
+    this.#stopClock();
     this.open = item;
-    this.startClock();
+    this.#startClock();
     this.keepDraft();
   }
 
   // ---- time: only while the sentence can be seen ----
 
-  startClock() {
-    if (this.open) this.shownAt ??= performance.now();
+  setVisible(visible) {
+    this.visible = visible;
+    if (visible) this.#startClock();
+    else this.#stopClock();
   }
 
-  stopClock() {
+  #startClock() {
+    if (this.open && this.visible) this.shownAt ??= performance.now();
+  }
+
+  #stopClock() {
     if (this.open && this.shownAt != null) this.open.milliseconds += performance.now() - this.shownAt;
     this.shownAt = null;
   }

@@ -155,7 +155,7 @@ class Sync {
     this.#become("ok");
     this.onAnswer(answer);
     // Send at once what was finished meanwhile. A queue that stays low is no reason for haste: there is no more.
-    if (outbox.size) this.#send();
+    if (outbox.size) this.kick();
     else this.#schedule(Sync.POLL_MS);
   }
 
