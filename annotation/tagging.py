@@ -1,6 +1,6 @@
 """What the loop needs of a tagger: a way to train one and a way to load one, so that a stand-in fits in its place.
 
-Importing this module loads no torch; `real_tools` does.
+Importing this module loads no torch.
 """
 
 from collections.abc import Callable, Sequence
@@ -74,11 +74,9 @@ class Tools:
 
 
 def real_tools(cache: Path | None = None) -> Tools:
-    """maner_core's own; `cache` is where the bundled backbone is kept. Imports torch."""
-    from maner_core.inference import Tagger
-    from maner_core.training import train
+    """maner_core's own; `cache` is where the bundled backbone is kept. torch is imported when one of them is called."""
 
-    def train_and_cache(
+    def train(
         sentences: Sequence[Sequence[str]],
         spans: Sequence[Sequence[Span]],
         labels: Sequence[str],
@@ -86,6 +84,13 @@ def real_tools(cache: Path | None = None) -> Tools:
         folder: Path,
         on_progress: Callable[[TrainProgress], None],
     ) -> Any:
-        return train(sentences, spans, labels, config, folder, on_progress, cache=cache)
+        from maner_core import training
 
-    return Tools(train_and_cache, Tagger.load)
+        return training.train(sentences, spans, labels, config, folder, on_progress, cache=cache)
+
+    def load(folder: Path) -> LoadedTagger:
+        from maner_core.inference import Tagger
+
+        return Tagger.load(folder)
+
+    return Tools(train, load)

@@ -21,7 +21,7 @@ from annotation.loop import RoundProgress, run_round
 from annotation.settings import Settings
 from annotation.tagging import Tools, real_tools
 from annotation.trigger import Due, Trigger
-from maner_core.errors import LeaseLost, RunStopped
+from maner_core.errors import DatabaseUnavailable, LeaseLost, RunStopped
 from storage import Project, RunState, Store
 
 POLL_SECONDS = 1.5
@@ -92,7 +92,10 @@ class Pulse:
             new_phase = self._latest is None or self._latest.phase != progress.phase
             self._latest = progress
             if new_phase or time.monotonic() - self._told_at >= TOLD_SECONDS:
-                self._tell(progress)
+                try:
+                    self._tell(progress)
+                except DatabaseUnavailable:  # no reason to throw a training away
+                    log.exception("the progress could not be stored")
 
     def beat(self) -> None:
         """One sign of life, and one look whether the app that started this worker is still there."""
@@ -132,7 +135,7 @@ class Worker:
         home: Path,
         stop: threading.Event,
         parent: int | None = None,
-        tools: Callable[[], Tools] = real_tools,
+        tools: Tools | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.holder = f"{node()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
@@ -210,7 +213,7 @@ class Worker:
         self._store.clear_retrain_request(project_id)
         pulse.begin(project_id)
         try:
-            run = run_round(self._store, project, self._home, pulse, tools=self._tools(), attempt=due.attempt)
+            run = run_round(self._store, project, self._home, pulse, tools=self._tools, attempt=due.attempt)
         finally:
             pulse.end()
         log.info("%s: run %d is done: %s", project.settings.name, run.id, run.message)
@@ -246,7 +249,7 @@ def main(settings: Settings, once: bool = False) -> int:
             settings.home,
             stop,
             parent=int(parent) if parent else None,
-            tools=lambda: real_tools(settings.home / "backbones"),
+            tools=real_tools(settings.home / "backbones"),
         )
         log.info("worker %s looks for work", worker.holder)
         worker.serve(once)

@@ -61,7 +61,7 @@ def main(url: str, home: str, where: str) -> None:
     tools = Tools(slow_train, STUB.load) if where == "slow" else STUB
     parent = os.environ.get(PARENT_VARIABLE)
     store = Store(url)
-    Worker(store, Path(home), stop, int(parent) if parent else None, tools=lambda: tools).serve()
+    Worker(store, Path(home), stop, int(parent) if parent else None, tools=tools).serve()
     store.close()
 
 

@@ -21,7 +21,7 @@ from annotation.settings import Settings
 from annotation.tagging import Tools
 from annotation.trigger import ATTEMPTS, Due, Trigger
 from annotation.worker import PARENT_VARIABLE, Pulse, Worker, start_worker, stop_worker
-from maner_core.errors import LeaseLost, RunStopped
+from maner_core.errors import DatabaseUnavailable, LeaseLost, RunStopped
 from storage import Project, Run, RunState, Split, Store
 
 HERE = Path(__file__).parent
@@ -54,7 +54,7 @@ def due(store: Store, project: Project, later_seconds: float = 0.0) -> Due | Non
 
 
 def worker(store: Store, home: Path, tools: Tools = STUB) -> Worker:
-    return Worker(store, home, threading.Event(), tools=lambda: tools)
+    return Worker(store, home, threading.Event(), tools=tools)
 
 
 def failing_run(store: Store, project: Project, attempt: int, failure: str = "it broke") -> Run:
@@ -324,6 +324,23 @@ def test_a_pulse_that_is_asked_to_stop_ends_the_round(store: Store, project: Pro
     stop.set()
     with pytest.raises(RunStopped):
         pulse(_training(store.start_run(project.id, 1, {}, 1, 0, 50)))
+
+
+def test_a_database_that_is_busy_for_a_moment_costs_no_training(
+    store: Store, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = store.start_run(project.id, 1, {}, 1, 0, 50)
+    pulse = Pulse(store, "worker", threading.Event())
+
+    def busy(*_: object) -> None:
+        raise DatabaseUnavailable("the database is busy; try again")
+
+    monkeypatch.setattr(store, "heartbeat", busy)
+    pulse(_training(run))
+    monkeypatch.undo()
+    pulse.begin(project.id)
+    pulse(_training(run))
+    assert store.run(run.id).progress == 0.5
 
 
 def _training(run: Run) -> "annotation.loop.RoundProgress":
