@@ -214,10 +214,10 @@ class Desk:
             return counts
         with memo.lock:
             if memo.counts is None or self._clock() >= memo.good_until:
-                started = self._clock()
+                started = time.thread_time()
                 memo.counts = self.store.progress(project.id), work_state(self.store, project)
-                # In a large project they cost more, and are read less often: never more than a twentieth of the time.
-                memo.good_until = self._clock() + max(REMEMBER_SECONDS, 20 * (self._clock() - started))
+                # In a large project they cost more, and are read less often: a twentieth of one core at most.
+                memo.good_until = self._clock() + max(REMEMBER_SECONDS, 20 * (time.thread_time() - started))
             return memo.counts
 
     def _memo(self, project_id: int) -> _Memo:

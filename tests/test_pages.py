@@ -182,7 +182,29 @@ def test_a_failed_run_is_shown_with_its_reason_and_can_be_tried_again(store: Sto
     retry.click().run()
     assert not app.exception
     assert store.retrain_requested(project.id)
-    assert [event.kind for event in store.audit(project.id)][-1] == "training requested"
+    assert [event.kind for event in store.audit(project.id)][-1] == "retrain_requested"
+
+
+def test_a_training_on_nothing_is_refused_in_words(store: Store, project: Project) -> None:
+    label_some(store, project, 1)  # without a name in it
+    store.worker_seen("w", "idle")
+    app = page("dashboard", store).run()
+    next(button for button in app.button if button.label == "Train now").click().run()
+    assert "nothing to learn" in app.toast[0].value
+    assert not store.retrain_requested(project.id)
+
+
+def test_a_running_training_shows_how_far_it_is(store: Store, project: Project) -> None:
+    label_some(store, project, 10)
+    run = store.start_run(project.id, 1, {}, 1, store.max_seq(project.id), 10)
+    store.heartbeat(run.id, "training", 0.4, 130.0, "Training on 10 sentences, step 200 of 500")
+    store.worker_seen("w", "training")
+    app = page("dashboard", store).run()
+    assert "**Training**" in shown(app)
+    (bar,) = app.get("progress")
+    assert bar.proto.value == 40
+    assert bar.proto.text.endswith("about 2 min left")
+    assert next(button for button in app.button if button.label == "Train now").disabled
 
 
 def test_without_a_worker_the_dashboard_says_so(store: Store, project: Project) -> None:

@@ -111,13 +111,17 @@ def _train_button(store: Store, project: Project, work: WorkState) -> None:
         on_click=_request_training,
         args=(project.id,),
         width="stretch",
+        key="train",
     )
 
 
 def _request_training(project_id: int) -> None:
     store, annotator = current_store(), current_annotator()
+    if not any(store.progress(project_id).by_label.values()):
+        st.toast("No labelled sentence holds a name yet, so there is nothing to learn. Label some first.")
+        return
     store.request_retrain(project_id)
-    store.record(project_id, annotator.id, "training requested")
+    store.record(project_id, annotator.id, "retrain_requested")
 
 
 @st.fragment(run_every=CHARTS_EVERY)
@@ -181,6 +185,7 @@ def _interval(point: CurvePoint) -> str:
 
 def _no_curve_yet(project: Project, progress: Progress, runs: Sequence[Run]) -> None:
     finished = any(run.state is RunState.DONE for run in runs)
+    running = any(run.state is RunState.RUNNING for run in runs)
     with st.container(border=True):
         if finished and not progress.evaluation_labelled:
             st.write(
@@ -189,6 +194,8 @@ def _no_curve_yet(project: Project, progress: Progress, runs: Sequence[Run]) -> 
             )
         elif finished:
             st.write("The curve appears once a run has read the evaluation sentences.")
+        elif running:
+            st.write("The curve begins with the first training, which is going on now.")
         else:
             missing = max(project.settings.retrain_every - progress.labelled, 0)
             st.write(
