@@ -201,13 +201,8 @@ def read_points(file: Path) -> list[Point]:
     """The rows of a points.csv; empty where there is none."""
     if not file.exists():
         return []
-    kinds: dict[str, Callable[[str], Any]] = {
-        "str": str,
-        "int": int,
-        "float": float,
-        "bool": lambda text: text == "True",
-    }
-    by_name = {item.name: kinds[getattr(item.type, "__name__", str(item.type))] for item in fields(Point)}
+    parsers: dict[Any, Callable[[str], Any]] = {str: str, int: int, float: float, bool: lambda text: text == "True"}
+    by_name = {item.name: parsers[item.type] for item in fields(Point)}
     with file.open(encoding="utf-8", newline="") as rows:
         # A row that a dead process left half written counts as not there.
         whole = [row for row in csv.DictReader(rows) if None not in row.values()]

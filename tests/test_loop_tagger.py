@@ -6,45 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from loop_helpers import WORDS, label, label_reserve, make_project, open_store, sentence_tokens
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+from encoders import tiny_xlmr
+from loop_helpers import label, label_reserve, make_project, open_store, sentence_tokens
 
 from annotation.loop import RoundProgress, run_round
 from annotation.tagging import Tools, real_tools
 from maner_core.inference import Tagger
 from storage import RunState, Store
 
-SPECIALS = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>", "mask_token": "<mask>"}
 QUICK = {"min_steps": 40, "max_steps": 40, "learning_rate": 3e-3, "head_learning_rate": 3e-3, "max_restarts": 0}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """A network this small only loses time to threads that wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
 def backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A random encoder over whole words, and its tokenizer, in a folder."""
-    words = [*SPECIALS.values(), *WORDS, "Asha", "Baraka", "Juma", "Neema", "Mombasa", "Kisumu", "Uhuru"]
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
-    )
-    folder = tmp_path_factory.mktemp("backbone")
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, cls_token="<s>", sep_token="</s>", model_max_length=128, **SPECIALS
-    ).save_pretrained(folder)
-    torch.manual_seed(0)
-    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-    BertModel(BertConfig(vocab_size=len(words), pad_token_id=1, **shape)).save_pretrained(folder)
-    return str(folder)
+    return str(tiny_xlmr(tmp_path_factory.mktemp("backbone")))
 
 
 @pytest.fixture
