@@ -19,8 +19,10 @@ EVALUATION_EVERY = 5  # every 5th sentence handed to a person is an evaluation s
 EVALUATION_TARGET = 100  # ... until so many of them are labelled
 EARNED_F1_LOW = 0.5  # suggestions are earned once the 95 % interval of F1 starts here ...
 EARNED_SENTENCES = 50  # ... on at least so many evaluation sentences
-LOW_WATER = 60  # free sentences in the queue below which it is filled up
-TOP_UP_TO = 300  # free sentences in the queue after filling it up
+LOW_WATER = 1_000  # free sentences in the queue below which it is filled up: enough for 20 tabs to hold 20 each
+TOP_UP_TO = 2_000  # free sentences in the queue after filling it up
+FRUITLESS_SECONDS = 5.0  # after finding nothing to add, not to look again for so long
+RANDOM_REASON = "drawn at random"  # also of reserve sentences: people must not treat them differently
 LAST_RANK = 1_000_000  # what the worker ranks comes before what only fills the queue
 REMEMBER_SECONDS = 1.0  # how old the counts in an answer may be where they are cheap
 
@@ -196,11 +198,11 @@ class Desk:
         return _interleave(places, reserve, pool)
 
     def _keep_filled(self, project: Project, split: Split) -> None:
-        """Fill the queue of a split that runs low; not again within a second where there was nothing to add."""
+        """Fill the queue of a split that runs low; not again at once where there was nothing to add."""
         if self.store.ready(project.id, split) >= (LOW_WATER if split is Split.POOL else 1):
             return
         memo = self._memo(project.id)
-        if self._clock() - memo.fruitless_at.get(split, float("-inf")) < REMEMBER_SECONDS:
+        if self._clock() - memo.fruitless_at.get(split, float("-inf")) < FRUITLESS_SECONDS:
             return
         added = _fill_pool(self.store, project) if split is Split.POOL else _fill_reserve(self.store, project)
         if not added:
@@ -257,7 +259,7 @@ def _fill_pool(store: Store, project: Project) -> int:
             propensity=len(chosen) / len(unqueued),
             run_id=None,
             round=0,
-            reason="drawn at random",
+            reason=RANDOM_REASON,
         )
         for place, sentence_id in enumerate(chosen)
     ]
@@ -275,7 +277,7 @@ def _fill_reserve(store: Store, project: Project) -> int:
             propensity=None,
             run_id=None,
             round=0,
-            reason="",
+            reason=RANDOM_REASON,
         )
         for sentence in store.sentences(project.id, Split.RESERVE)
         if sentence.duplicate_of is None
@@ -332,8 +334,7 @@ def _batch_item(hand_out: HandOut, project: Project, shown_run: int | None) -> B
         direction=project.settings.direction,
         document=sentence.document,
         run=shown_run if show else None,
-        # A reserve sentence looks like any other, or people would treat it differently.
-        reason="" if sentence.split is Split.RESERVE else hand_out.reason,
+        reason=hand_out.reason,
         suggestions=tuple(
             (span.start, span.end, span.label, span.confidence)
             for span in spans

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from annotation import api
 from annotation.api import Api, mint_token, read_secret, sign_annotator, signed_annotator
+from maner_core.errors import DatabaseUnavailable
 from storage import Annotator, Label, NewSentence, Project, ProjectSettings, Split, Store
 
 SECRET = "a secret of the tests"
@@ -143,6 +144,17 @@ def test_a_project_that_is_gone_is_not_found(client: TestClient, asha: Annotator
     headers = {"Authorization": f"Bearer {mint_token(SECRET, 77, asha.id)}"}
     answer = client.post("/api/sync", json=body(), headers=headers)
     assert (answer.status_code, list(answer.json())) == (404, ["error"])
+
+
+def test_a_database_that_does_not_answer_is_told_so_that_the_tab_tries_again(
+    client: TestClient, store: Store, project: Project, asha: Annotator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> None:
+        raise DatabaseUnavailable("the database was busy for 10 seconds; try again")
+
+    monkeypatch.setattr(store, "save_annotations", busy)
+    answer = client.post("/api/sync", json=body(), headers=bearer(project, asha))
+    assert (answer.status_code, list(answer.json())) == (503, ["error"])
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"seq": NaN}', b"\xff", b"[" * 100_000])

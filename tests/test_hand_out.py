@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from annotation.hand_out import EVALUATION_TARGET, Desk, SyncAnswer, sync, top_up
+from annotation.hand_out import EVALUATION_TARGET, RANDOM_REASON, Desk, SyncAnswer, sync, top_up
 from annotation.sync_request import SyncRequest
 from maner_core.errors import NotFound
 from maner_core.spans import Span
@@ -234,6 +234,24 @@ def test_filling_the_queue_depends_only_on_the_seed(store: Store) -> None:
     assert orders[0] == orders[1] != orders[2]
 
 
+def test_twenty_tabs_can_hold_twenty_sentences_each(store: Store) -> None:
+    project = make_project(store, pool=1500)
+    desk = Desk(store)
+    sizes = [len(Tab(desk, project, store.annotator(f"Person {i}")).sync().batch) for i in range(20)]
+    assert min(sizes) == 20
+
+
+def test_sentences_imported_later_are_handed_out_without_a_word(store: Store) -> None:
+    project = make_project(store, pool=2)
+    clock = [0.0]
+    tab = Tab(Desk(store, clock=lambda: clock[0]), project, store.annotator("Asha"))
+    while tab.label_one():
+        pass
+    store.add_sentences(project.id, [NewSentence(("Habari", "mpya"))], None, "command line")
+    clock[0] += 10
+    assert tab.label_one()
+
+
 def test_topping_up_twice_adds_nothing_the_second_time(store: Store) -> None:
     project = make_project(store, pool=30, reserve=5)
     assert top_up(store, project.id) == 35
@@ -250,13 +268,13 @@ def test_only_spans_above_the_threshold_are_suggested(store: Store) -> None:
     assert item.suggestions[0][3] == pytest.approx(0.9)
 
 
-def test_evaluation_sentences_never_show_suggestions_or_how_they_were_chosen(store: Store) -> None:
+def test_evaluation_sentences_show_no_suggestion_and_look_like_random_ones(store: Store) -> None:
     project = make_project(store, pool=20, reserve=20)
     suggest(store, project, finished_run(store, project))
     batch = Tab(Desk(store), project, store.annotator("Asha")).sync().batch
     reserve = [item for item in batch if store.sentence(item.id).split is Split.RESERVE]
     assert reserve
-    assert all(item.run is None and not item.suggestions and not item.reason for item in reserve)
+    assert all(item.run is None and not item.suggestions and item.reason == RANDOM_REASON for item in reserve)
 
 
 def test_a_project_can_do_without_suggestions(store: Store) -> None:
