@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select
 
 from maner_core.errors import InvalidSpans
 from maner_core.spans import Span, validate_spans
@@ -16,13 +16,51 @@ from storage.database import now
 from storage.records import AnnotationDraft, Origin, Rejection, Split, Status
 from storage.tables import Annotations, AnnotationSpans, Queue, Runs, Selections, Sentences
 
+# The statements are built once: building one takes several times as long as running it.
+IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+AUTHORS = select(Annotations.id, Annotations.annotator_id, Annotations.sentence_id).where(Annotations.id.in_(IDS))
+RUNS = select(Runs.id).where(Runs.id.in_(IDS), Runs.project_id == bindparam("project_id"))
+FIRST_ORIGIN = (
+    select(Annotations.origin)
+    .where(Annotations.sentence_id == Sentences.id)
+    .order_by(Annotations.seq)
+    .limit(1)
+    .scalar_subquery()
+)
+SENTENCES = (
+    select(
+        Sentences.id,
+        Sentences.split,
+        Sentences.n_tokens,
+        func.coalesce(FIRST_ORIGIN, Selections.origin).label("origin"),
+    )
+    .outerjoin(Selections, Selections.sentence_id == Sentences.id)
+    .where(Sentences.id.in_(IDS), Sentences.project_id == bindparam("project_id"))
+)
+LEAVE_QUEUE = delete(Queue).where(Queue.sentence_id.in_(IDS))
+INSERT = insert(Annotations).returning(Annotations.seq, sort_by_parameter_order=True)
+INSERT_SPANS = insert(AnnotationSpans)
+
+
+@dataclass(frozen=True, slots=True)
+class _KnownSentence:
+    """What saving needs to know of a sentence."""
+
+    split: Split
+    n_tokens: int
+    chosen_as: str | None  # its origin when first annotated, else when queued, else None
+
+    def origin(self) -> Origin:
+        """Where the sentence came from in sampling."""
+        return Origin(self.chosen_as or (Origin.EVALUATION if self.split is Split.RESERVE else Origin.RANDOM))
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:
     """What the database holds around a batch of drafts."""
 
     authors: dict[str, tuple[int, int]]  # annotation id -> (annotator, sentence)
-    sentences: dict[int, tuple[Split, int]]  # sentence id -> (split, number of tokens)
+    sentences: dict[int, _KnownSentence]
     labels: set[str]
     runs: set[int]
 
@@ -76,27 +114,17 @@ def import_gold(
 
 def _known(connection: Connection, project_id: int, drafts: Sequence[AnnotationDraft]) -> _Known:
     ids = {draft.id for draft in drafts} | {draft.supersedes for draft in drafts if draft.supersedes}
-    authors = connection.execute(
-        select(Annotations.id, Annotations.annotator_id, Annotations.sentence_id).where(
-            Annotations.id.in_([id_ for id_ in ids if not unstorable(id_)])
-        )
-    )
-    sentences = connection.execute(
-        select(Sentences.id, Sentences.split, Sentences.n_tokens).where(
-            Sentences.id.in_(known_ids({draft.sentence_id for draft in drafts})), Sentences.project_id == project_id
-        )
-    )
+    authors = connection.execute(AUTHORS, {"ids": [id_ for id_ in ids if not unstorable(id_)]})
+    sentence_ids = known_ids({draft.sentence_id for draft in drafts})
+    sentences = connection.execute(SENTENCES, {"ids": sentence_ids, "project_id": project_id})
     labels = _projects.label_names(connection, project_id) if any(draft.spans for draft in drafts) else set()
     run_ids = known_ids({draft.suggestion_run for draft in drafts if draft.suggestion_run is not None})
-    runs: set[int] = set()
-    if run_ids:
-        statement = select(Runs.id).where(Runs.id.in_(run_ids), Runs.project_id == project_id)
-        runs.update(connection.execute(statement).scalars())
+    runs = connection.execute(RUNS, {"ids": run_ids, "project_id": project_id}).scalars() if run_ids else ()
     return _Known(
         authors={row.id: (row.annotator_id, row.sentence_id) for row in authors},
-        sentences={row.id: (Split(row.split), row.n_tokens) for row in sentences},
+        sentences={row.id: _KnownSentence(Split(row.split), row.n_tokens, row.origin) for row in sentences},
         labels=labels,
-        runs=runs,
+        runs=set(runs),
     )
 
 
@@ -108,14 +136,14 @@ def _problem(draft: AnnotationDraft, annotator_id: int, known: _Known) -> str | 
         return "this annotation's id is not a text of 1 to 64 characters; reload the page"
     if draft.sentence_id not in known.sentences:
         return f"this project has no sentence {draft.sentence_id}; go on with the next one"
-    split, n_tokens = known.sentences[draft.sentence_id]
+    sentence = known.sentences[draft.sentence_id]
     if not 0 <= draft.milliseconds <= LARGEST_ID:
         return f"the time spent is {draft.milliseconds} milliseconds; it cannot be negative"
     if draft.client_time.tzinfo is None:
         return "the time of this annotation has no time zone; reload the page"
     if problem := unstorable(draft.comment):
         return f"the comment {problem}; remove it"
-    if draft.suggestion_run is not None and split is Split.RESERVE:
+    if draft.suggestion_run is not None and sentence.split is Split.RESERVE:
         return "an evaluation sentence is labelled without suggestions; reload the page and label it again"
     if draft.suggestion_run is not None and draft.suggestion_run not in known.runs:
         return f"this project has no run {draft.suggestion_run}; reload the page"
@@ -123,7 +151,7 @@ def _problem(draft: AnnotationDraft, annotator_id: int, known: _Known) -> str | 
     if superseded is not None and superseded != (annotator_id, draft.sentence_id):
         return "the annotation to be replaced is another person's or another sentence's; label the sentence anew"
     try:
-        validate_spans(draft.spans, n_tokens, known.labels)
+        validate_spans(draft.spans, sentence.n_tokens, known.labels)
     except InvalidSpans as error:
         return str(error)
     return None
@@ -132,13 +160,10 @@ def _problem(draft: AnnotationDraft, annotator_id: int, known: _Known) -> str | 
 def _insert_drafts(
     connection: Connection, project_id: int, annotator_id: int, drafts: Sequence[AnnotationDraft], known: _Known
 ) -> None:
-    sentence_ids = list({draft.sentence_id for draft in drafts})
-    origins = _origins(connection, sentence_ids)
     at = now(connection)
     rows = []
     for draft in drafts:
-        split, _ = known.sentences[draft.sentence_id]
-        fallback = Origin.EVALUATION if split is Split.RESERVE else Origin.RANDOM
+        sentence = known.sentences[draft.sentence_id]
         # What a draft replaces may have been rejected itself: then there is nothing to point at.
         supersedes = draft.supersedes if draft.supersedes in known.authors else None
         rows.append(
@@ -146,10 +171,10 @@ def _insert_drafts(
                 id=draft.id,
                 project_id=project_id,
                 sentence_id=draft.sentence_id,
-                split=split,
+                split=sentence.split,
                 annotator_id=annotator_id,
                 status=Status(draft.status),
-                origin=origins.get(draft.sentence_id, fallback),
+                origin=sentence.origin(),
                 imported=False,
                 client_time=draft.client_time,
                 created_at=at,
@@ -160,21 +185,7 @@ def _insert_drafts(
             )
         )
     _insert(connection, project_id, rows, [() if draft.status is Status.SKIPPED else draft.spans for draft in drafts])
-    connection.execute(delete(Queue).where(Queue.sentence_id.in_(sentence_ids)))
-
-
-def _origins(connection: Connection, sentence_ids: Sequence[int]) -> dict[int, Origin]:
-    """Where the sentences came from: as they were first annotated, else as they were chosen for the queue."""
-    chosen = select(Selections.sentence_id, Selections.origin).where(Selections.sentence_id.in_(sentence_ids))
-    origins = {row.sentence_id: Origin(row.origin) for row in connection.execute(chosen)}
-    first = (
-        select(func.min(Annotations.seq))
-        .where(Annotations.sentence_id.in_(sentence_ids))
-        .group_by(Annotations.sentence_id)
-    )
-    annotated = select(Annotations.sentence_id, Annotations.origin).where(Annotations.seq.in_(first))
-    origins.update({row.sentence_id: Origin(row.origin) for row in connection.execute(annotated)})
-    return origins
+    connection.execute(LEAVE_QUEUE, {"ids": [draft.sentence_id for draft in drafts]})
 
 
 def _row(
@@ -218,11 +229,11 @@ def _insert(
     """Insert annotation rows and, for each, its spans."""
     if not rows:
         return
-    seqs = connection.execute(insert(Annotations).returning(Annotations.seq, sort_by_parameter_order=True), rows)
+    seqs = connection.execute(INSERT, rows)
     span_rows = [
         {"annotation_seq": seq, "project_id": project_id, "start": span.start, "end": span.end, "label": span.label}
         for seq, own_spans in zip(seqs.scalars(), spans, strict=True)
         for span in own_spans
     ]
     if span_rows:
-        connection.execute(insert(AnnotationSpans), span_rows)
+        connection.execute(INSERT_SPANS, span_rows)

@@ -3,7 +3,7 @@
 import secrets
 import unicodedata
 
-from sqlalchemy import Connection, Row, delete, exists, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, select, update
 
 from maner_core.errors import InvalidInput, NotFound, Refused
 from storage._checks import check_settings, refuse_unstorable
@@ -25,6 +25,19 @@ PLAIN_SETTINGS = (
     "suggestion_threshold",
     "reserve_fraction",
 )
+
+
+# Statements of the hot paths are built once: building one takes several times as long as running it.
+IS_PROJECT = Projects.id == bindparam("project_id")
+PROJECT = select(Projects.__table__).where(IS_PROJECT)
+LOCK = select(Projects.id).where(IS_PROJECT).with_for_update(key_share=True)
+LABELS = (
+    select(Labels.name, Labels.color, Labels.key, Labels.description)
+    .where(Labels.project_id == bindparam("project_id"))
+    .order_by(Labels.position)
+)
+SERVING = select(ServingRuns.run_id).where(ServingRuns.project_id == bindparam("project_id"))
+ANNOTATOR = select(Annotators.id, Annotators.name).where(Annotators.id == bindparam("annotator_id"))
 
 
 def create(connection: Connection, settings: ProjectSettings) -> Project:
@@ -58,7 +71,7 @@ def change(connection: Connection, project_id: int, settings: ProjectSettings) -
 
 def project(connection: Connection, project_id: int) -> Project:
     """The project; NotFound if there is none."""
-    row = connection.execute(select(Projects.__table__).where(Projects.id == project_id)).one_or_none()
+    row = connection.execute(PROJECT, {"project_id": project_id}).one_or_none()
     if row is None:
         raise NotFound(f"there is no project {project_id}")
     return _project(connection, row)
@@ -84,14 +97,13 @@ def lock(connection: Connection, project_id: int) -> None:
 
     Annotation numbers then appear in their order, so a watermark never passes one that is not visible yet.
     """
-    statement = select(Projects.id).where(Projects.id == project_id).with_for_update(key_share=True)
-    if connection.execute(statement).one_or_none() is None:
+    if connection.execute(LOCK, {"project_id": project_id}).one_or_none() is None:
         raise NotFound(f"there is no project {project_id}")
 
 
 def label_names(connection: Connection, project_id: int) -> set[str]:
     """The names of the project's labels."""
-    return set(connection.execute(select(Labels.name).where(Labels.project_id == project_id)).scalars())
+    return set(connection.execute(LABELS, {"project_id": project_id}).scalars())
 
 
 def annotator(connection: Connection, name: str) -> Annotator:
@@ -122,7 +134,7 @@ def _name_and_key(name: str) -> tuple[str, str]:
 
 def annotator_by_id(connection: Connection, annotator_id: int) -> Annotator:
     """The person; NotFound if there is none."""
-    row = connection.execute(select(Annotators.id, Annotators.name).where(Annotators.id == annotator_id)).one_or_none()
+    row = connection.execute(ANNOTATOR, {"annotator_id": annotator_id}).one_or_none()
     if row is None:
         raise NotFound(f"there is no annotator {annotator_id}")
     return Annotator(row.id, row.name)
@@ -151,18 +163,14 @@ def _columns(settings: ProjectSettings) -> dict[str, object]:
 
 
 def _project(connection: Connection, row: Row[tuple[object, ...]]) -> Project:
-    labels = connection.execute(
-        select(Labels.name, Labels.color, Labels.key, Labels.description)
-        .where(Labels.project_id == row.id)
-        .order_by(Labels.position)
-    )
+    labels = connection.execute(LABELS, {"project_id": row.id})
     settings = ProjectSettings(
         name=row.name,
         labels=tuple(Label(*label) for label in labels),
         suggest_when=SuggestWhen(row.suggest_when),
         **{name: getattr(row, name) for name in PLAIN_SETTINGS},
     )
-    serving = connection.execute(select(ServingRuns.run_id).where(ServingRuns.project_id == row.id)).scalar()
+    serving = connection.execute(SERVING, {"project_id": row.id}).scalar()
     return Project(row.id, settings, row.split_salt, serving, row.created_at)
 
 

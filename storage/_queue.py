@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, Integer, and_, bindparam, delete, exists, func, or_, select, update
 
 from storage import _projects
 from storage._checks import known_ids
@@ -16,6 +16,60 @@ from storage.tables import Annotations, Queue, Selections, Sentences, ServingRun
 
 CHUNK = 5_000  # below the number of parameters either database takes
 SMALLEST_SHARE = 2  # sentences a tab may hold however many tabs there are: one on the screen, one to go on with
+
+# The statements are built once: building one takes several times as long as running it.
+IN_LINE = and_(Queue.project_id == bindparam("in_project"), Queue.split == bindparam("in_split"))
+IS_FREE = and_(IN_LINE, or_(Queue.leased_until.is_(None), Queue.leased_until <= bindparam("at")))
+IS_THEIRS = and_(Queue.annotator_id == bindparam("holder"), Queue.leased_until.is_not(None))
+IS_OWN = and_(IS_THEIRS, Queue.client == bindparam("tab"))
+IS_OWN_HERE = and_(IS_OWN, Queue.project_id == bindparam("in_project"))
+IS_GIVEN = Queue.sentence_id.in_(bindparam("ids", expanding=True))
+BY_RANK = (Queue.rank, Queue.sentence_id)
+HAS_ANNOTATED = exists().where(
+    Annotations.sentence_id == Queue.sentence_id, Annotations.annotator_id == bindparam("holder")
+)
+N = bindparam("n", type_=Integer)
+
+COUNT_FREE = select(func.count()).select_from(Queue).where(IS_FREE)
+COUNT_SOME_FREE = select(func.count()).select_from(select(Queue.sentence_id).where(IS_FREE).limit(N).subquery())
+TABS = (
+    select(Queue.annotator_id, Queue.client, func.count())
+    .where(IN_LINE, Queue.leased_until > bindparam("at"))
+    .group_by(Queue.annotator_id, Queue.client)
+)
+PICK_FREE = (
+    select(Queue.sentence_id)
+    .where(IS_FREE, ~HAS_ANNOTATED)
+    .order_by(*BY_RANK)
+    .limit(N)
+    .with_for_update(skip_locked=True, of=Queue)
+)
+LEASE = (
+    update(Queue)
+    .where(IS_GIVEN)
+    .values(annotator_id=bindparam("holder"), client=bindparam("tab"), leased_until=bindparam("until"))
+)
+HELD = select(Queue.sentence_id).where(IS_OWN_HERE, Queue.leased_until > bindparam("at")).order_by(*BY_RANK)
+LEASES = select(Queue.sentence_id, Queue.leased_until).where(IS_GIVEN, IS_OWN_HERE)
+RENEW = update(Queue).where(IS_GIVEN, IS_OWN_HERE).values(leased_until=bindparam("until")).returning(Queue.sentence_id)
+DROP_FREE = delete(Queue).where(IS_FREE).returning(Queue.sentence_id)
+SERVING_RUN = select(ServingRuns.run_id).where(ServingRuns.project_id == bindparam("in_project")).scalar_subquery()
+HAND_OUTS = (
+    select(
+        *SENTENCE_COLUMNS,
+        Selections.origin,
+        Selections.run_id.label("selected_by"),
+        Selections.reason,
+        Suggestions.run_id,
+        Suggestions.sentence_id,
+        Suggestions.spans,
+        Suggestions.word_confidence,
+    )
+    .join(Selections, Selections.sentence_id == Sentences.id)
+    .outerjoin(Suggestions, and_(Suggestions.run_id == SERVING_RUN, Suggestions.sentence_id == Sentences.id))
+    .where(Sentences.id.in_(bindparam("ids", expanding=True)))
+)
+
 SELECTION_FIELDS = ("origin", "rank", "strategy", "score", "propensity", "run_id", "round", "reason")
 
 
@@ -45,8 +99,8 @@ def fill(connection: Connection, project_id: int, items: Sequence[QueueItem], re
 
 def ready(connection: Connection, project_id: int, split: Split) -> int:
     """How many sentences wait unleased."""
-    statement = select(func.count()).select_from(Queue).where(*_is_free(project_id, split, now(connection)))
-    return connection.execute(statement).scalar_one()
+    line = {"in_project": project_id, "in_split": split.value, "at": now(connection)}
+    return connection.execute(COUNT_FREE, line).scalar_one()
 
 
 def claim(
@@ -60,63 +114,33 @@ def claim(
     per_tab_share: bool,
 ) -> list[HandOut]:
     """Lease up to `n` more sentences to a tab; see Store.claim."""
+    at = now(connection)
+    line = {"in_project": project_id, "in_split": split.value, "at": at}
+    tab = {"holder": annotator_id, "tab": client}
+    if per_tab_share:
+        n = min(n, _room(connection, line, annotator_id, client, n))
     if n <= 0:
         return []
-    at = now(connection)
-    if per_tab_share:
-        n = min(n, _room(connection, project_id, annotator_id, client, split, n, at))
-        if n <= 0:
-            return []
-    annotated = exists().where(
-        Annotations.project_id == project_id,
-        Annotations.annotator_id == annotator_id,
-        Annotations.sentence_id == Queue.sentence_id,
-    )
-    ids = list(
-        connection.execute(
-            select(Queue.sentence_id)
-            .where(*_is_free(project_id, split, at), ~annotated)
-            .order_by(Queue.rank, Queue.sentence_id)
-            .limit(n)
-            .with_for_update(skip_locked=True, of=Queue)
-        ).scalars()
-    )
+    ids = connection.execute(PICK_FREE, {**line, "holder": annotator_id, "n": n}).scalars().all()
     if not ids:
         return []
-    connection.execute(
-        update(Queue)
-        .where(Queue.sentence_id.in_(ids))
-        .values(annotator_id=annotator_id, client=client, leased_until=at + timedelta(seconds=seconds))
-    )
-    return hand_outs(connection, project_id, ids)
+    connection.execute(LEASE, {**tab, "until": at + timedelta(seconds=seconds), "ids": ids})
+    return _hand_outs(connection, project_id, ids)
 
 
 def held(connection: Connection, project_id: int, client: str, annotator_id: int) -> list[HandOut]:
     """What a tab holds now, in order of rank."""
-    ids = connection.execute(
-        select(Queue.sentence_id)
-        .where(
-            *_is_lease_of(annotator_id, client),
-            Queue.project_id == project_id,
-            Queue.leased_until > now(connection),
-        )
-        .order_by(Queue.rank, Queue.sentence_id)
-    ).scalars()
-    return hand_outs(connection, project_id, list(ids))
+    tab = {"in_project": project_id, "holder": annotator_id, "tab": client, "at": now(connection)}
+    return _hand_outs(connection, project_id, connection.execute(HELD, tab).scalars().all())
 
 
 def leases(
     connection: Connection, project_id: int, annotator_id: int, client: str, sentence_ids: Sequence[int]
 ) -> tuple[datetime, dict[int, datetime]]:
     """The time now, and until when a tab holds which of these sentences (also leases run out that nobody took)."""
-    rows = connection.execute(
-        select(Queue.sentence_id, Queue.leased_until).where(
-            Queue.sentence_id.in_(known_ids(sentence_ids)),
-            Queue.project_id == project_id,
-            *_is_lease_of(annotator_id, client),
-        )
-    )
-    return now(connection), {sentence_id: until for sentence_id, until in rows if until is not None}
+    tab = {"in_project": project_id, "holder": annotator_id, "tab": client, "ids": known_ids(sentence_ids)}
+    until = {row.sentence_id: row.leased_until for row in connection.execute(LEASES, tab)}
+    return now(connection), until
 
 
 def renew(
@@ -128,47 +152,23 @@ def renew(
     seconds: float,
 ) -> list[int]:
     """Prolong those of the leases that the tab still holds; the ids of these."""
-    rows = connection.execute(
-        update(Queue)
-        .where(
-            Queue.sentence_id.in_(known_ids(sentence_ids)),
-            Queue.project_id == project_id,
-            *_is_lease_of(annotator_id, client),
-        )
-        .values(leased_until=now(connection) + timedelta(seconds=seconds))
-        .returning(Queue.sentence_id)
-    )
-    return sorted(rows.scalars())
+    tab = {"in_project": project_id, "holder": annotator_id, "tab": client, "ids": known_ids(sentence_ids)}
+    until = now(connection) + timedelta(seconds=seconds)
+    return sorted(connection.execute(RENEW, {**tab, "until": until}).scalars())
 
 
 def release(connection: Connection, annotator_id: int, client: str | None) -> None:
     """Give back everything a tab holds, or all tabs of this person."""
-    theirs = update(Queue).where(Queue.annotator_id == annotator_id, Queue.leased_until.is_not(None))
-    if client is not None:
-        theirs = theirs.where(Queue.client == client)
-    connection.execute(theirs.values(annotator_id=None, client=None, leased_until=None))
+    whose = IS_THEIRS if client is None else IS_OWN
+    given_back = update(Queue).where(whose).values(annotator_id=None, client=None, leased_until=None)
+    connection.execute(given_back, {"holder": annotator_id, "tab": client})
 
 
-def hand_outs(connection: Connection, project_id: int, ids: Sequence[int]) -> list[HandOut]:
+def _hand_outs(connection: Connection, project_id: int, ids: Sequence[int]) -> list[HandOut]:
     """Queued sentences as annotators get them, in the order of `ids`."""
     if not ids:
         return []
-    serving = select(ServingRuns.run_id).where(ServingRuns.project_id == project_id).scalar_subquery()
-    rows = connection.execute(
-        select(
-            *SENTENCE_COLUMNS,
-            Selections.origin,
-            Selections.run_id.label("selected_by"),
-            Selections.reason,
-            Suggestions.run_id,
-            Suggestions.sentence_id,
-            Suggestions.spans,
-            Suggestions.word_confidence,
-        )
-        .join(Selections, Selections.sentence_id == Sentences.id)
-        .outerjoin(Suggestions, and_(Suggestions.run_id == serving, Suggestions.sentence_id == Sentences.id))
-        .where(Sentences.id.in_(ids))
-    )
+    rows = connection.execute(HAND_OUTS, {"in_project": project_id, "ids": ids})
     found = {row.id: _hand_out(row) for row in rows}
     return [found[sentence_id] for sentence_id in ids]
 
@@ -201,40 +201,16 @@ def _splits(connection: Connection, project_id: int, ids: Sequence[int]) -> dict
 def _drop_unleased(connection: Connection, project_id: int, splits: set[str]) -> None:
     at = now(connection)
     for split in splits:
-        dropped = connection.execute(
-            delete(Queue).where(*_is_free(project_id, Split(split), at)).returning(Queue.sentence_id)
-        ).scalars()
+        dropped = connection.execute(DROP_FREE, {"in_project": project_id, "in_split": split, "at": at}).scalars()
         for chunk in chunks(list(dropped), CHUNK):
             connection.execute(delete(Selections).where(Selections.sentence_id.in_(chunk)))
 
 
-def _is_free(project_id: int, split: Split, at: datetime) -> tuple[Any, ...]:
-    return (
-        Queue.project_id == project_id,
-        Queue.split == split.value,
-        or_(Queue.leased_until.is_(None), Queue.leased_until <= at),
-    )
-
-
-def _is_lease_of(annotator_id: int, client: str) -> tuple[Any, ...]:
-    return Queue.annotator_id == annotator_id, Queue.client == client, Queue.leased_until.is_not(None)
-
-
-def _room(
-    connection: Connection, project_id: int, annotator_id: int, client: str, split: Split, n: int, at: datetime
-) -> int:
+def _room(connection: Connection, line: dict[str, Any], annotator_id: int, client: str, n: int) -> int:
     """How many more sentences a tab may take, so that enough are left for others when few are open."""
-    tabs: dict[tuple[int | None, str | None], int] = {}
-    rows = connection.execute(
-        select(Queue.annotator_id, Queue.client, func.count())
-        .where(Queue.project_id == project_id, Queue.split == split.value, Queue.leased_until > at)
-        .group_by(Queue.annotator_id, Queue.client)
-    )
-    for holder, tab, count in rows:
-        tabs[holder, tab] = count
+    tabs = {(holder, tab): count for holder, tab, count in connection.execute(TABS, line)}
     own = tabs.pop((annotator_id, client), 0)
     n_tabs = len(tabs) + 1
-    enough = 2 * n_tabs * (n + own)
-    free = select(Queue.sentence_id).where(*_is_free(project_id, split, at)).limit(enough).subquery()
-    n_open = own + connection.execute(select(func.count()).select_from(free)).scalar_one()
+    most_needed = 2 * n_tabs * (n + own)
+    n_open = own + connection.execute(COUNT_SOME_FREE, {**line, "n": most_needed}).scalar_one()
     return max(SMALLEST_SHARE, n_open // (2 * n_tabs)) - own

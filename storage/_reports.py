@@ -98,27 +98,27 @@ def max_seq(connection: Connection, project_id: int) -> int:
 def progress(connection: Connection, project_id: int) -> Progress:
     """Counts of what is what; NotFound."""
     _projects.project(connection, project_id)
-    sentences = Counter[tuple[str, bool]]()
-    is_duplicate = Sentences.duplicate_of.is_not(None)
-    for split, duplicate, count in connection.execute(
-        select(Sentences.split, is_duplicate, func.count())
+    rows = connection.execute(
+        select(Sentences.split, func.count(), func.count(Sentences.duplicate_of))
         .where(Sentences.project_id == project_id)
-        .group_by(Sentences.split, is_duplicate)
-    ):
-        sentences[split, bool(duplicate)] += count
+        .group_by(Sentences.split)
+    )
+    sentences = {Split(split): (count, duplicates) for split, count, duplicates in rows}
+    n_pool, pool_duplicates = sentences.get(Split.POOL, (0, 0))
+    n_reserve, reserve_duplicates = sentences.get(Split.RESERVE, (0, 0))
     statuses, touched = _status_counts(connection, project_id)
     pool, reserve = Split.POOL.value, Split.RESERVE.value
     return Progress(
-        sentences=sentences.total(),
-        pool=sentences[pool, False] + sentences[pool, True],
-        reserve=sentences[reserve, False] + sentences[reserve, True],
-        unlabelled_pool=sentences[pool, False] - touched,
+        sentences=n_pool + n_reserve,
+        pool=n_pool,
+        reserve=n_reserve,
+        unlabelled_pool=n_pool - pool_duplicates - touched,
         labelled=statuses[pool, Status.LABELLED.value],
         no_entity=_no_entity(connection, project_id),
         skipped=statuses[pool, Status.SKIPPED.value],
         flagged=statuses[pool, Status.FLAGGED.value],
         evaluation_labelled=statuses[reserve, Status.LABELLED.value],
-        duplicates=sentences[pool, True] + sentences[reserve, True],
+        duplicates=pool_duplicates + reserve_duplicates,
         by_label=_by_label(connection, project_id),
         annotators=_by_annotator(connection, project_id),
     )

@@ -1,19 +1,18 @@
 """Sentences: adding them in bulk, telling duplicates apart, reading them back."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, func, insert, or_, select, update
 
 from maner_core.errors import InvalidInput, InvalidSpans, NotFound
 from maner_core.spans import validate_spans
 from storage import _projects
 from storage._annotations import import_gold
 from storage._checks import unstorable
-from storage.database import chunks
+from storage.database import TO_JSON, chunks
 from storage.records import ImportCounts, NewSentence, Sentence, Split
 from storage.tables import Annotations, Queue, Sentences
 
@@ -54,7 +53,7 @@ def sentence_record(row: Any) -> Sentence:
 
 def content_hash(tokens: Sequence[str]) -> str:
     """A fingerprint of the tokens exactly as they are: 32 hexadecimal digits."""
-    return hashlib.blake2b(json.dumps(tokens, ensure_ascii=False).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(TO_JSON(tokens).encode(), digest_size=16).hexdigest()
 
 
 # Adding.
@@ -265,16 +264,15 @@ def _insert(connection: Connection, project_id: int, state: _Import, source: str
 
 def _store_duplicates(connection: Connection, state: _Import) -> None:
     """Point every duplicate straight at its root; only after all of them have ids."""
-    for _, _, entry in state.accepted:
-        if entry.twin is not None:
-            connection.execute(update(Sentences).where(Sentences.id == entry.id).values(duplicate_of=entry.root().id))
-    for entry in state.moved:
-        connection.execute(
-            update(Sentences)
-            .where(or_(Sentences.id == entry.id, Sentences.duplicate_of == entry.id))
-            .values(duplicate_of=entry.root().id)
-        )
-        connection.execute(delete(Queue).where(Queue.sentence_id == entry.id))
+    own = [{"this": entry.id, "root": entry.root().id} for _, _, entry in state.accepted if entry.twin is not None]
+    moved = [{"this": entry.id, "root": entry.root().id} for entry in state.moved]
+    to_root = update(Sentences).values(duplicate_of=bindparam("root"))
+    this: BindParameter[Any] = bindparam("this")
+    if own:
+        connection.execute(to_root.where(Sentences.id == this), own)
+    if moved:
+        connection.execute(to_root.where(or_(Sentences.id == this, Sentences.duplicate_of == this)), moved)
+        connection.execute(delete(Queue).where(Queue.sentence_id == this), moved)
 
 
 # Reading.

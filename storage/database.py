@@ -25,6 +25,8 @@ ATTEMPTS_AT_DEADLOCK = 5
 WRITE = "maner_write"
 DEADLOCK_STATES = {"40001", "40P01"}  # serialization failure, deadlock: PostgreSQL asks to repeat the transaction
 UNDEFINED_TABLE = "42P01"  # PostgreSQL; SQLite says "no such table" as an operational error
+TO_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+SERVER_TIME = select(func.clock_timestamp())
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -85,7 +87,7 @@ def now(connection: Connection) -> datetime:
     """The time by the database's clock: workers on other machines may have theirs wrong."""
     if connection.dialect.name == "sqlite":
         return datetime.now(UTC)
-    at: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    at: datetime = connection.execute(SERVER_TIME).scalar_one()
     return at.astimezone(UTC)
 
 
@@ -130,16 +132,12 @@ def _engine(url: str) -> Engine:
     else:
         raise InvalidConfig(f"the database {backend!r} is not supported; use sqlite or postgresql")
     engine = create_engine(
-        parsed, pool_size=10, max_overflow=30, pool_timeout=BUSY_SECONDS, json_serializer=_to_json, **arguments
+        parsed, pool_size=10, max_overflow=30, pool_timeout=BUSY_SECONDS, json_serializer=TO_JSON, **arguments
     )
     if backend == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
-
-
-def _to_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:

@@ -354,7 +354,7 @@ class Annotations(Base):
         CheckConstraint("milliseconds >= 0", name="milliseconds"),
         Index(None, "sentence_id", "seq"),
         Index(None, "project_id", "split", "sentence_id", "seq"),
-        Index(None, "project_id", "annotator_id", "sentence_id", "seq"),
+        Index(None, "project_id", "annotator_id", "imported", "sentence_id"),
     )
     seq: Mapped[int] = mapped_column(RowId, primary_key=True)
     id: Mapped[str] = mapped_column(String(64), unique=True)

@@ -342,3 +342,14 @@ def test_an_export_shows_one_state_while_people_go_on(store: Store) -> None:
     assert annotation is not None
     assert annotation.spans == (Span(0, 1, "PER"),)
     assert rest[ids[1_150]] is None
+
+
+def test_what_a_person_has_done_counts_sentences_but_not_imports(store: Store) -> None:
+    project = new_project(store)
+    first, second = add_pool(store, project, 2)
+    add(store, project, NewSentence(("imported",), gold=()))
+    asha, importer = store.annotator("Asha").id, store.annotator("Importer").id
+    assert store.done(project.id, asha) == 0
+    save(store, project, asha, draft(first), draft(first), draft(second, status=Status.SKIPPED))
+    assert store.done(project.id, asha) == 2
+    assert store.done(project.id, importer) == 0

@@ -235,3 +235,14 @@ def test_a_long_queue_is_filled_and_emptied(store: Store) -> None:
     assert store.ready(project.id, Split.POOL) == 6_000
     assert store.fill_queue(project.id, [item(ids[-1])], replace=True) == 1
     assert store.ready(project.id, Split.POOL) == 1
+
+
+def test_a_person_who_signs_out_gives_back_what_all_their_tabs_hold(store: Store) -> None:
+    project = new_project(store)
+    queue(store, project, add_pool(store, project, 6))
+    asha, ben = store.annotator("Asha").id, store.annotator("Ben").id
+    for person, tab in ((asha, "a"), (asha, "b"), (ben, "a")):
+        store.claim(project.id, person, tab, Split.POOL, 2, per_tab_share=False)
+    store.release(asha)
+    assert store.ready(project.id, Split.POOL) == 4
+    assert len(store.held(project.id, "a", ben)) == 2

@@ -209,9 +209,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("seq", "project_id", name=op.f("uq_annotations_seq_project_id")),
     )
     op.create_index(
-        op.f("ix_annotations_project_id_annotator_id_sentence_id_seq"),
+        op.f("ix_annotations_project_id_annotator_id_imported_sentence_id"),
         "annotations",
-        ["project_id", "annotator_id", "sentence_id", "seq"],
+        ["project_id", "annotator_id", "imported", "sentence_id"],
         unique=False,
     )
     op.create_index(
