@@ -223,7 +223,8 @@ def _training_bar() -> Iterator[Callable[["Progress"], None]]:
     """A bar of optimiser steps on stderr, on a terminal only."""
     from tqdm import tqdm
 
-    with tqdm[Never](desc="train", unit="step", disable=None, leave=False) as bar:
+    bar: tqdm[Never]
+    with tqdm(desc="train", unit="step", disable=None, leave=False) as bar:
 
         def show(progress: "Progress") -> None:
             bar.total, bar.n = progress.steps, progress.step
@@ -238,7 +239,8 @@ def _share_bar(name: str) -> Iterator[Callable[[float], None]]:
     """A bar in percent on stderr, on a terminal only."""
     from tqdm import tqdm
 
-    with tqdm[Never](desc=name, total=100, unit="%", disable=None, leave=False) as bar:
+    bar: tqdm[Never]
+    with tqdm(desc=name, total=100, unit="%", disable=None, leave=False) as bar:
 
         def show(share: float) -> None:
             bar.n = round(100 * share)

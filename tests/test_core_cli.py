@@ -1,0 +1,279 @@
+"""`python -m maner_core`: train, predict and evaluate on two-column CoNLL, and the reader behind them."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from encoders import SENTENCES, SPANS, spans_of, tiny_bert
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maner_core import conll
+from maner_core.__main__ import main
+from maner_core.errors import FormatError, InvalidInput
+from maner_core.spans import iob2_tags, repair_tags, spans_to_tags, tags_to_spans
+
+TAGS = [spans_to_tags(spans, len(sentence)) for sentence, spans in zip(SENTENCES, SPANS, strict=True)]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small encoder, a labelled file and a checkpoint trained on it by the command."""
+    folder = tmp_path_factory.mktemp("cli")
+    tiny_bert(folder / "backbone")
+    conll.write(folder / "train.conll", SENTENCES, TAGS)
+    assert main(train_words(folder, "run", "--steps", "150", "--json")) == 0
+    return folder
+
+
+def train_words(folder: Path, out: str, *more: str) -> list[str]:
+    known = {"--train": folder / "train.conll", "--out": folder / out, "--backbone": folder / "backbone"}
+    words = [str(word) for item in known.items() for word in item]
+    return ["train", *words, "--learning-rate", "2e-3", *more]
+
+
+def last_line(output: str) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
+    return values
+
+
+# The commands.
+
+
+def test_train_reports_labels_steps_and_test_score_as_json(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    test = str(place / "train.conll")
+    words = train_words(place, "json", "--steps", "2", "--seed", "7", "--system", "sner", "--test", test, "--json")
+    assert main(words) == 0
+    output = capsys.readouterr()
+    result = last_line(output.out)
+    assert output.out.count("\n") == 1
+    assert result["labels"] == ["LOC", "PER"]
+    assert (result["sentences"], result["steps"], result["repaired_tags"]) == (8, 2, 0)
+    assert (result["config"]["system"], result["config"]["seed"], result["config"]["learning_rate"]) == (
+        "sner",
+        7,
+        2e-3,
+    )
+    assert result["checkpoint"] == str(place / "json")
+    assert result["test"]["n_gold"] == 10
+    assert 0 <= result["test"]["f1_low"] <= result["test"]["f1"] <= result["test"]["f1_high"] <= 1
+
+
+def test_train_tells_people_what_came_of_it(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(train_words(place, "told", "--epochs", "3", "--test", str(place / "train.conll"))) == 0
+    first, second, *rest = capsys.readouterr().out.splitlines()
+    assert re.match(r".*told written: maner trained on 8 sentences \(LOC, PER\), 3 steps in \d+ s on c", first)
+    assert re.match(r"F1 0\.\d{3} \(0\.\d{3} to [01]\.\d{3} with 95% confidence\) on 8 sentences of .*, 10 ent", second)
+    assert [line.split(":")[0] for line in rest] == ["  LOC", "  PER"]
+
+
+def test_predict_writes_the_words_with_the_tags_it_learned(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = place / "words.txt"
+    words.write_text("".join("\n".join(sentence) + "\n\n" for sentence in SENTENCES), encoding="utf-8")
+    out = place / "predicted.conll"
+    assert main(["predict", "--checkpoint", str(place / "run"), str(words), "--out", str(out), "--json"]) == 0
+    result = last_line(capsys.readouterr().out)
+    assert (result["sentences"], result["words"], result["entities"]) == (8, sum(map(len, SENTENCES)), 10)
+    assert out.read_bytes() == (place / "train.conll").read_bytes()
+
+
+def test_predict_does_not_look_at_tags_that_are_there(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conll.write(place / "wrong.conll", SENTENCES, [["X"] * len(sentence) for sentence in SENTENCES])
+    out = place / "from_wrong.conll"
+    assert main(["predict", "--checkpoint", str(place / "run"), str(place / "wrong.conll"), "--out", str(out)]) == 0
+    assert capsys.readouterr().out == f"{out} written: 8 sentences, 10 entities.\n"
+    assert conll.read(out).spans == SPANS
+
+
+def test_evaluate_gives_f1_with_its_interval_and_by_label(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    half = [spans if i % 2 else [] for i, spans in enumerate(SPANS)]
+    conll.write(
+        place / "half.conll", SENTENCES, [spans_to_tags(s, len(w)) for s, w in zip(half, SENTENCES, strict=True)]
+    )
+    n_gold = sum(map(len, half))
+    assert main(["evaluate", "--checkpoint", str(place / "run"), str(place / "half.conll"), "--json"]) == 0
+    result = last_line(capsys.readouterr().out)
+    assert (result["n_gold"], result["n_predicted"], result["recall"]) == (n_gold, 10, 1.0)
+    assert result["precision"] == pytest.approx(n_gold / 10)
+    assert result["f1"] == pytest.approx(2 * n_gold / (n_gold + 10))
+    assert result["f1_low"] < result["f1"] < result["f1_high"]
+    assert set(result["per_label"]) == {"LOC", "PER"}
+
+
+def test_evaluate_tells_of_repaired_tags(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "repaired.conll").write_text("we O\nsaw O\nBaraka I-PER\nJuma I-PER\n", encoding="utf-8")
+    assert main(["evaluate", "--checkpoint", str(place / "run"), str(place / "repaired.conll")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("F1 1.000 (1.000 to 1.000 with 95% confidence) on 1 sentences")
+    assert lines[-1] == "  1 I- tags of the file continued nothing and were read as B-, as conlleval does."
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        (["--preset", "fast"], "error: there is no preset 'fast'; choose one of default, paper"),
+        (["--system", "crf"], "error: there is no system 'crf'; choose one of maner, sner"),
+        (["--steps", "2", "--epochs", "1"], "error: --epochs and --steps both say how long to train; give one of them"),
+        (["--steps", "0"], "error: --steps is 0; it must be at least 1"),
+        (["--epochs", "-1"], "error: epochs is -1.0; it must not be negative"),
+        (["--epochs", "0"], "error: epochs and min_steps are both 0; one of them must ask for some training"),
+        (["--batch-size", "0"], "error: batch_size is 0; it must be greater than 0"),
+        (["--labels", "PER"], "error: span 3-4 has the label 'LOC'; this project knows PER"),
+    ],
+)
+def test_train_refuses_what_it_cannot_do_in_one_sentence(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], reason: str
+) -> None:
+    assert main([*train_words(place, "never"), "--out", str(tmp_path / "never"), *more]) == 1
+    output = capsys.readouterr()
+    assert (output.out, output.err) == ("", reason + "\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_train_never_replaces_a_folder_in_which_something_lies(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(place.iterdir())
+    assert main(train_words(place, ".", "--steps", "1")) == 1
+    assert "is already there and not an empty folder; choose another --out" in capsys.readouterr().err
+    assert sorted(place.iterdir()) == before
+
+
+def test_a_file_without_entities_needs_labels_by_name(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "train.conll").write_text("it O\nrained O\n", encoding="utf-8")
+    words = ["train", "--train", str(tmp_path / "train.conll"), "--out", str(tmp_path / "run"), "--steps", "1"]
+    words += ["--backbone", str(place / "backbone")]
+    assert main(words) == 1
+    assert "holds no entity to learn; label some, or name the labels with --labels" in capsys.readouterr().err
+    assert main([*words, "--labels", "ORG, PER", "--json"]) == 0
+    assert last_line(capsys.readouterr().out)["labels"] == ["ORG", "PER"]
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_a_folder_without_a_checkpoint_is_one_sentence(
+    place: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    out = ["--out", str(place / "x")] if command == "predict" else []
+    assert main([command, "--checkpoint", str(place / "backbone"), str(place / "train.conll"), *out]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert re.fullmatch(r"error: .* is no checkpoint of this tool: .* is missing; give the folder .*\n", output.err)
+
+
+def test_the_program_starts_without_torch_and_ends_with_a_code_a_shell_understands(tmp_path: Path) -> None:
+    code = "import sys, maner_core.__main__; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    command = [sys.executable, "-m", "maner_core", "evaluate", "--checkpoint", "none", str(tmp_path / "none.conll")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    remedy = "cannot be read (No such file or directory); give a file that can"
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f"error: {tmp_path / 'none.conll'}: {remedy}\n"
+
+
+def test_an_unknown_option_is_no_success(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--colour", "red"]) == 2
+    assert main(["--help"]) == 0
+    assert "predict" in capsys.readouterr().out
+
+
+# The reader.
+
+WORD = st.text(st.characters(exclude_characters=" \t\n\r", exclude_categories=["Cs"]), min_size=1, max_size=6)
+TAGGED = st.lists(st.tuples(WORD, st.sampled_from(iob2_tags(["PER", "LOC", "WORK OF ART"]))), min_size=1, max_size=8)
+
+
+@settings(deadline=None)
+@given(st.lists(TAGGED, min_size=1, max_size=4))
+def test_what_is_written_reads_back(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[tuple[str, str]]]
+) -> None:
+    sentences = [[word for word, _ in its_rows] for its_rows in rows]
+    tags = [repair_tags([tag for _, tag in its_rows]) for its_rows in rows]
+    if conll.DOCUMENT_START in {word for sentence in sentences for word in sentence} or sentences[0][0][0] == "\ufeff":
+        return  # the format has no way to write these two as tokens
+    path = tmp_path_factory.getbasetemp() / "round_trip.conll"
+    conll.write(path, sentences, tags)
+    corpus = conll.read(path)
+    assert corpus.sentences == sentences
+    assert corpus.spans == [tags_to_spans(its_tags) for its_tags in tags]
+    assert corpus.n_repaired == 0
+    assert conll.read_words(path) == sentences
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Asha B-PER\nleft O\n\nit O\n",
+        "Asha\tB-PER\nleft\tO\n\nit\tO",
+        "Asha  B-PER \nleft \t O\n \t\n\n\nit O\n\n",
+        "\ufeffAsha B-PER\r\nleft O\r\n\r\nit O\r\n",
+        "-DOCSTART- O\n\nAsha B-PER\nleft O\n-DOCSTART- -X- O O\nit O\n",
+        "Asha I-PER\nleft O\n\nit O\n",
+    ],
+    ids=["spaces", "tabs, no end", "ragged", "mark and CR LF", "documents", "to be repaired"],
+)
+def test_files_of_other_tools_are_read(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.conll").write_bytes(text.encode())
+    corpus = conll.read(tmp_path / "a.conll")
+    assert corpus.sentences == [["Asha", "left"], ["it"]]
+    assert corpus.spans == [spans_of((0, 1, "PER")), []]
+    assert corpus.n_repaired == ("I-PER" in text)
+    assert corpus.labels == ["PER"]
+
+
+def test_unusual_spaces_and_line_ends_belong_to_the_word(tmp_path: Path) -> None:
+    (tmp_path / "a.conll").write_text("a\u00a0b O\nc\u2028d O\ne\u3000 O\n", encoding="utf-8")
+    assert conll.read(tmp_path / "a.conll").sentences == [["a\u00a0b", "c\u2028d", "e\u3000"]]
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "reason"),
+    [
+        (b"a O\nb\n", 2, "1 column; write the token and its tag on each line"),
+        (b"a O\n\nb NN O\n", 3, "3 columns; write the token and its tag on each line"),
+        (b"a O\nb E-PER\n", 2, "'E-PER' is no IOB2 tag; write O, or B- or I- and a label such as B-LOC"),
+        (b"a O\nb B-\n", 2, "'B-' is no IOB2 tag"),
+        (b"a o\n", 1, "'o' is no IOB2 tag"),
+        (b"# status = skipped\na O\n", 1, "4 columns"),
+        (b"a O\n\tO\n", 2, "the tag has no token before it; give the token or delete the line"),
+        (b"a O\nb\xff O\n", 2, "is not UTF-8; save the file as UTF-8"),
+        (b"", None, "holds no sentence; check that it is the right file"),
+        (b"\n \n-DOCSTART- O\n\n", None, "holds no sentence"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_line_and_remedy(
+    tmp_path: Path, content: bytes, line: int | None, reason: str
+) -> None:
+    path = tmp_path / "a.conll"
+    path.write_bytes(content)
+    with pytest.raises(FormatError) as caught:
+        conll.read(path)
+    where = str(path) if line is None else f"{path}:{line}"
+    assert str(caught.value).startswith(f"{where}: {reason}")
+    assert caught.value.line == line
+
+
+def test_words_to_tag_come_in_one_column_or_two_but_not_in_both(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("a\nb\n\nc\n", encoding="utf-8")
+    assert conll.read_words(path) == [["a", "b"], ["c"]]
+    path.write_text("a\nb\n\nc O\n", encoding="utf-8")
+    with pytest.raises(FormatError, match=r"a\.txt:4: 2 columns; write on every line a token, or on every line a tok"):
+        conll.read_words(path)
+    path.write_text("a NN O\n", encoding="utf-8")
+    with pytest.raises(FormatError, match=r"a\.txt:1: 3 columns"):
+        conll.read_words(path)
+
+
+def test_a_file_that_cannot_be_written_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"cannot be written \(No such file or directory\); choose another place"):
+        conll.write(tmp_path / "no" / "folder.conll", SENTENCES, TAGS)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "full").touch()
+    with pytest.raises(InvalidInput, match="folder cannot be written"):
+        conll.write(tmp_path / "folder", SENTENCES, TAGS)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]

@@ -1,0 +1,66 @@
+"""The network: an encoder and a linear layer at the given positions, and an embedding of the used rows alone."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from encoders import HIDDEN, TINY_ENCODERS
+
+from maner_core.backbones import load_backbone
+from maner_core.model import TokenTagger, TrimmedEmbedding, trim_vocabulary
+
+
+@pytest.fixture(params=TINY_ENCODERS)
+def encoder(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """A random encoder of each architecture."""
+    return load_backbone(str(TINY_ENCODERS[request.param](tmp_path)))[0]
+
+
+IDS = torch.tensor([[2, 4, 20, 4, 21, 22, 3], [2, 4, 23, 3, 0, 0, 0]])
+MASK = torch.tensor([[1] * 7, [1] * 4 + [0] * 3])
+ROWS, COLUMNS = torch.tensor([0, 0, 1]), torch.tensor([1, 3, 1])
+
+
+def test_logits_are_the_head_applied_to_the_states_at_the_given_positions(encoder: Any) -> None:
+    model = TokenTagger(encoder, n_tags=5, dropout=0.5).eval()
+    with torch.no_grad():
+        logits, states = model(IDS, MASK, ROWS, COLUMNS)
+        everything = encoder(IDS, attention_mask=MASK).last_hidden_state
+    assert logits.shape == (3, 5)
+    assert states.shape == (3, HIDDEN)
+    torch.testing.assert_close(states, torch.stack([everything[0, 1], everything[0, 3], everything[1, 1]]))
+    torch.testing.assert_close(logits, states @ model.head.weight.T + model.head.bias)
+
+
+def test_padding_does_not_change_what_is_read(encoder: Any) -> None:
+    model = TokenTagger(encoder, n_tags=5, dropout=0.0).eval()
+    pad = encoder.config.pad_token_id
+    with torch.no_grad():
+        padded, _ = model(torch.where(MASK == 1, IDS, pad), MASK, ROWS, COLUMNS)
+        alone, _ = model(IDS[1:, :4], MASK[1:, :4], torch.tensor([0]), torch.tensor([1]))
+    torch.testing.assert_close(padded[2:], alone)
+
+
+def test_an_embedding_of_the_used_rows_gives_what_the_full_table_gives(encoder: Any) -> None:
+    full = encoder.get_input_embeddings()
+    used = torch.unique(IDS)
+    trimmed = TrimmedEmbedding(full, used.flip(0))
+    torch.testing.assert_close(trimmed(IDS), full(IDS), rtol=0, atol=0)
+    assert trimmed.weight.shape == (len(used), HIDDEN)
+
+
+def test_an_encoder_with_a_trimmed_vocabulary_computes_the_same(encoder: Any) -> None:
+    encoder.eval()
+    with torch.no_grad():
+        before = encoder(IDS, attention_mask=MASK).last_hidden_state
+        trimmed = trim_vocabulary(encoder, torch.unique(IDS))
+        after = encoder(IDS, attention_mask=MASK).last_hidden_state
+    assert encoder.get_input_embeddings() is trimmed
+    torch.testing.assert_close(before, after, rtol=0, atol=0)
+
+
+def test_the_head_starts_near_zero_so_that_no_tag_is_preferred(encoder: Any) -> None:
+    model = TokenTagger(encoder, n_tags=7, dropout=0.1)
+    assert model.head.bias.abs().max() == 0
+    assert model.head.weight.std().item() == pytest.approx(0.02, rel=0.3)
