@@ -88,7 +88,10 @@ def load_checkpoint(folder: Path) -> Tagger:
         if info["missing_keys"]:
             raise InvalidInput(f"{_WEIGHTS} lacks {sorted(info['missing_keys'])[0]}")
         use_fast_attention(encoder)
-        model = TokenTagger(encoder, len(iob2_tags(labels)), config.dropout)
+        tags = iob2_tags(labels)
+        if encoder.config.id2label != dict(enumerate(tags)):
+            raise InvalidInput(f"{_SETTINGS} and config.json name different labels")
+        model = TokenTagger(encoder, len(tags), config.dropout)
         with safe_open(folder / _WEIGHTS, framework="pt") as weights:
             model.head.load_state_dict({name: weights.get_tensor(f"{_HEAD}.{name}") for name in ("weight", "bias")})
         return Tagger(model.eval(), _load_tokenizer(folder), labels, config)
