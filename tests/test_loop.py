@@ -218,6 +218,18 @@ def test_the_strategy_random_scores_nothing_and_still_suggests_for_the_queue(sto
     assert all(store.suggestion(run.id, sentence_id) for sentence_id in queued)
 
 
+def test_a_sentence_on_a_screen_has_a_suggestion_of_the_new_run_for_a_reload(store: Store, home: Path) -> None:
+    project = make_project(store, pool=300, name="plain", strategy="random")
+    label(store, project, 60)
+    fill_randomly(store, project, 100)
+    annotator = store.annotator("Achieng")
+    store.claim(project.id, annotator.id, "tab", Split.POOL, 20, per_tab_share=False)
+    run = run_stub_round(store, project, home)
+    held = store.held(project.id, "tab", annotator.id)
+    assert len(held) == 20
+    assert {item.suggestion.run_id if item.suggestion else None for item in held} == {run.id}
+
+
 def test_every_queued_sentence_has_a_suggestion_of_the_serving_run_also_below_the_threshold(
     store: Store, home: Path
 ) -> None:
