@@ -100,22 +100,15 @@ def label_counts(counts: Mapping[str, int], colors: Mapping[str, str]) -> Chart:
 
 def labels_per_hour(rows: Sequence[tuple[datetime, str, int]]) -> Chart:
     """Sentences finished in each hour, stacked by person; `rows` are (hour in UTC, name, sentences)."""
-    hours = [hour for hour, _, _ in rows]
-    # A first hour alone must not fill the whole width.
-    shown = [min(min(hours), max(hours) - timedelta(hours=11)), max(hours) + timedelta(hours=1)]
-    data = pd.DataFrame(
-        {"hour": [hour for hour, _, _ in rows], "person": [name for _, name, _ in rows], "n": [n for _, _, n in rows]}
-    )
+    last = max(hour for hour, _, _ in rows)
+    # Empty hours before it: a first hour alone must not fill the whole width.
+    padding = [(last - timedelta(hours=back), rows[-1][1], 0) for back in range(12)]
+    data = pd.DataFrame([*padding, *rows], columns=["hour", "person", "n"])
     chart: alt.Chart = (
         alt.Chart(data)
         .mark_bar(cornerRadiusEnd=3)
         .encode(
-            x=alt.X(
-                "yearmonthdatehours(hour):T",
-                title=None,
-                scale=alt.Scale(domain=[time.isoformat() for time in shown]),
-                axis=alt.Axis(format="%a %H:00", tickCount={"interval": "hour", "step": 3}, labelOverlap=True),
-            ),
+            x=alt.X("yearmonthdatehours(hour):T", title=None, axis=alt.Axis(format="%a %H:00", labelOverlap=True)),
             y=alt.Y("sum(n):Q", title="Sentences", axis=alt.Axis(tickMinStep=1)),
             color=alt.Color("person:N", title=None, legend=alt.Legend(orient="top")),
             tooltip=[
