@@ -17,9 +17,9 @@ class TrainConfig:
     """Encoder: "bundled", a hub id such as "xlm-roberta-base", or a folder."""
     seed: int = 12345
     """Seed of weights, dropout and order; the only source of randomness."""
-    epochs: float = 0.0
+    epochs: float = 12.0
     """Passes over the training sentences; the training lasts as long as `epochs` and `min_steps` both ask."""
-    min_steps: int = 500
+    min_steps: int = 400
     """Optimiser steps at least, so that few sentences are still seen often enough."""
     max_steps: int = 1500
     """Optimiser steps at most; 0 means no limit."""

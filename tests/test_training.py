@@ -322,9 +322,10 @@ def test_an_unknown_system_is_refused(bert: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "n_sentences", "steps"),
     [
-        ({}, 1, 500),
-        ({}, 10_000, 500),
-        ({"epochs": 30}, 100, 500),  # 390 by the epochs, but at least 500
+        ({}, 1, 400),
+        ({}, 10_000, 1500),
+        ({"epochs": 30}, 100, 400),  # 390 by the epochs, but at least 400
+        ({}, 300, 456),  # 12 passes over 38 batches
         ({"epochs": 30}, 200, 750),
         ({"epochs": 30}, 10_000, 1500),
         ({"epochs": 30, "min_steps": 0}, 100, 390),
@@ -374,8 +375,8 @@ def test_a_configuration_survives_json(name: str) -> None:
         ({"dropout": 1.5}, "dropout is 1.5; it must lie between 0 and 1"),
         ({"warmup_fraction": -0.1}, "warmup_fraction is -0.1"),
         ({"min_train_f1": 90}, "min_train_f1 is 90"),
-        ({"min_steps": 0}, "epochs and min_steps are both 0"),
-        ({"max_steps": 100}, "max_steps is 100, below min_steps 500"),
+        ({"min_steps": 0, "epochs": 0}, "epochs and min_steps are both 0"),
+        ({"max_steps": 100}, "max_steps is 100, below min_steps 400"),
         ({"max_length": 15}, "max_length is 15; a window needs at least 16 sub-words"),
     ],
 )
