@@ -12,7 +12,7 @@ from maner_core.errors import InvalidSpans
 from maner_core.spans import Span, validate_spans
 from storage import _projects
 from storage._checks import LARGEST_ID, known_ids, unstorable
-from storage.database import now
+from storage.database import MANY_ROWS, insert_rows, now, refresh_statistics
 from storage.records import AnnotationDraft, Origin, Rejection, Split, Status
 from storage.tables import Annotations, AnnotationSpans, Queue, Runs, Selections, Sentences
 
@@ -39,7 +39,6 @@ SENTENCES = (
 )
 LEAVE_QUEUE = delete(Queue).where(Queue.sentence_id.in_(IDS))
 INSERT = insert(Annotations).returning(Annotations.seq, sort_by_parameter_order=True)
-INSERT_SPANS = insert(AnnotationSpans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,11 +228,12 @@ def _insert(
     """Insert annotation rows and, for each, its spans."""
     if not rows:
         return
-    seqs = connection.execute(INSERT, rows)
+    seqs = connection.execute(INSERT, rows).scalars().all()
+    if len(rows) >= MANY_ROWS:
+        refresh_statistics(connection, Annotations)
     span_rows = [
         {"annotation_seq": seq, "project_id": project_id, "start": span.start, "end": span.end, "label": span.label}
-        for seq, own_spans in zip(seqs.scalars(), spans, strict=True)
+        for seq, own_spans in zip(seqs, spans, strict=True)
         for span in own_spans
     ]
-    if span_rows:
-        connection.execute(INSERT_SPANS, span_rows)
+    insert_rows(connection, AnnotationSpans, span_rows)

@@ -10,7 +10,7 @@ from storage import _projects
 from storage._checks import known_ids
 from storage._sentences import SENTENCE_COLUMNS, sentence_record
 from storage._suggestions import suggestion_record
-from storage.database import chunks, now, upsert
+from storage.database import MANY_ROWS, chunks, now, refresh_statistics, upsert
 from storage.records import HandOut, Origin, QueueItem, Split
 from storage.tables import Annotations, Queue, Selections, Sentences, ServingRuns, Suggestions
 
@@ -94,6 +94,8 @@ def fill(connection: Connection, project_id: int, items: Sequence[QueueItem], re
         places.append({**sentence, "rank": item.rank})
     upsert(connection, Selections, selections, ["sentence_id"], SELECTION_FIELDS)
     upsert(connection, Queue, places, ["sentence_id"], [])
+    if len(places) >= MANY_ROWS:
+        refresh_statistics(connection, Queue)
     return len(places)
 
 

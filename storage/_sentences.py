@@ -12,7 +12,7 @@ from maner_core.spans import validate_spans
 from storage import _projects
 from storage._annotations import import_gold
 from storage._checks import unstorable
-from storage.database import TO_JSON, chunks
+from storage.database import MANY_ROWS, TO_JSON, chunks, refresh_statistics
 from storage.records import ImportCounts, NewSentence, Sentence, Split
 from storage.tables import Annotations, Queue, Sentences
 
@@ -260,6 +260,8 @@ def _insert(connection: Connection, project_id: int, state: _Import, source: str
     ids = connection.execute(insert(Sentences).returning(Sentences.id, sort_by_parameter_order=True), rows).scalars()
     for (_, _, entry), number in zip(state.accepted, ids, strict=True):
         entry.id = number
+    if len(rows) >= MANY_ROWS:
+        refresh_statistics(connection, Sentences)
 
 
 def _store_duplicates(connection: Connection, state: _Import) -> None:

@@ -7,14 +7,26 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc, func, make_url, select
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Executable,
+    create_engine,
+    event,
+    exc,
+    func,
+    literal_column,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from maner_core.errors import DatabaseUnavailable, InvalidConfig, InvalidInput, Refused
@@ -24,6 +36,7 @@ BUSY_SECONDS: float = 30
 ATTEMPTS_AT_DEADLOCK = 5
 WRITE = "maner_write"
 DEADLOCK_STATES = {"40001", "40P01"}  # serialization failure, deadlock: PostgreSQL asks to repeat the transaction
+MANY_ROWS = 500  # new rows that change what a database should know of a table
 UNDEFINED_TABLE = "42P01"  # PostgreSQL; SQLite says "no such table" as an operational error
 TO_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 SERVER_TIME = select(func.clock_timestamp())
@@ -91,20 +104,44 @@ def now(connection: Connection) -> datetime:
     return at.astimezone(UTC)
 
 
+def insert_rows(connection: Connection, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows that are all new."""
+    if rows:
+        connection.execute(_many(connection, _insert(connection, table)), rows)
+
+
 def upsert(
-    connection: Connection, table: type[Base], rows: Sequence[dict[str, Any]], key: Sequence[str], update: Sequence[str]
+    connection: Connection, table: type[Base], rows: Iterable[dict[str, Any]], key: Sequence[str], update: Sequence[str]
 ) -> None:
     """Insert rows; of a row whose `key` exists already, change the columns `update` (none: leave it as it is)."""
-    if not rows:
+    last_of_each = list({tuple(row[column] for column in key): row for row in rows}.values())
+    if not last_of_each:
         return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table)
+    statement = _insert(connection, table)
     if update:
         changes = {column: statement.excluded[column] for column in update}
         statement = statement.on_conflict_do_update(index_elements=list(key), set_=changes)
     else:
         statement = statement.on_conflict_do_nothing(index_elements=list(key))
-    connection.execute(statement, rows)
+    connection.execute(_many(connection, statement), last_of_each)
+
+
+def _insert(connection: Connection, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
+    return (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
+
+
+def _many(connection: Connection, statement: postgresql.Insert | sqlite.Insert) -> Executable:
+    """On PostgreSQL, rows travel together only with a statement that returns something, else one by one."""
+    return statement.returning(literal_column("1")) if connection.dialect.name == "postgresql" else statement
+
+
+def refresh_statistics(connection: Connection, table: type[Base]) -> None:
+    """Let PostgreSQL look at a table that has just grown.
+
+    It would do so by itself a minute later; until then every foreign-key check may walk all rows of a project.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"ANALYZE {table.__tablename__}"))
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
