@@ -355,10 +355,11 @@ def run_line(row: dict[str, Any]) -> str:
 def picture_of_dashboard(job: Job, browser: Browser) -> None:
     """The curve as the lead sees it."""
     editor = job.tool.open_editor(browser, job.annotator)
+    editor.page.set_viewport_size({"width": 1280, "height": 1500})
     editor.page.goto(f"{job.tool.server.url}/dashboard")
     editor.page.get_by_role("heading", name="Dashboard").wait_for()
     editor.page.locator("[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg").first.wait_for()
-    editor.page.screenshot(path=job.out / "dashboard.png", full_page=True)
+    editor.page.screenshot(path=job.out / "dashboard.png")
     editor.page.context.close()
 
 
