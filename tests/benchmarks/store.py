@@ -1,6 +1,8 @@
-"""What the store's hot paths cost with 100,000 sentences: python -m tests.benchmarks.store [URL]
+"""What the store's hot paths cost with 100,000 sentences.
 
-Times are medians and 95th percentiles over 300 calls; CPU time is this process's own, so that a busy machine does not hide
+    PYTHONPATH=. python tests/benchmarks/store.py [URL]
+
+Times are medians and 95th percentiles; CPU time is this process's own, so that a busy machine does not hide
 what a call costs. Without a URL a SQLite file in a temporary folder is used.
 """
 
