@@ -42,20 +42,36 @@ def load_backbone(name: str, cache: Path | None = None) -> tuple[Any, Any]:
     `cache` is where the bundled backbone is kept once built; by default `backbones` under MANER_HOME. Raises
     UnsupportedBackbone when there is no such model, or it has no mask token.
     """
-    source = bundled_folder(cache) if name == BUNDLED else name
+    with _named(name), quiet_transformers():
+        tokenizer = AutoTokenizer.from_pretrained(_source(name, cache), use_fast=True, add_prefix_space=True)
+    special_ids(tokenizer)
+    return load_encoder(name, cache), tokenizer
+
+
+def load_encoder(name: str, cache: Path | None = None) -> Any:
+    """The encoder alone: its tokenizer can take more memory than all its layers. Raises UnsupportedBackbone."""
+    source = _source(name, cache)
+    with _named(name), quiet_transformers():
+        encoder = AutoModel.from_pretrained(source, dtype=torch.float32, **without_pooler(source))
+    use_fast_attention(encoder)
+    return encoder
+
+
+def _source(name: str, cache: Path | None) -> str | Path:
+    return bundled_folder(cache) if name == BUNDLED else name
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """What goes wrong meanwhile is told as a fault of this backbone."""
     try:
-        with quiet_transformers():
-            tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, add_prefix_space=True)
-            encoder = AutoModel.from_pretrained(source, dtype=torch.float32, **without_pooler(source))
+        yield
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UnsupportedBackbone(
             f"the backbone {name!r} cannot be loaded ({reason}); give {BUNDLED!r}, a model id of the hub that this machine "
             "can reach, or a folder that holds one"
         ) from error
-    special_ids(tokenizer)
-    use_fast_attention(encoder)
-    return encoder, tokenizer
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
 
 from maner_core.attention import use_fast_attention
-from maner_core.backbones import load_backbone, quiet_transformers, without_pooler
+from maner_core.backbones import load_encoder, quiet_transformers, without_pooler
 from maner_core.config import TrainConfig
 from maner_core.errors import InvalidInput, NoCheckpoint
 from maner_core.inference import Tagger
@@ -116,7 +116,7 @@ def _weights(tagger: Tagger, cache: Path | None) -> dict[str, Tensor]:
     state = {name: tensor.contiguous().cpu() for name, tensor in encoder.state_dict().items()}
     for name, module in encoder.named_modules():
         if isinstance(module, TrimmedEmbedding):
-            original, _ = load_backbone(tagger.config.backbone, cache)
+            original = load_encoder(tagger.config.backbone, cache)
             full = original.get_input_embeddings().weight.detach()  # (vocabulary, hidden)
             full[state.pop(f"{name}.used")] = state[f"{name}.weight"]
             state[f"{name}.weight"] = full

@@ -1,6 +1,6 @@
 """Training of 100 sentences: this tagger against the Trainer of `transformers`, turn by turn on the same data.
 
-    python tests/benchmarks/training_speed.py --data DIR --seeds 3 --out results/training_speed.jsonl
+    PYTHONPATH=. python tests/benchmarks/training_speed.py compare --data DIR --seeds 3 --out results/training_speed.jsonl
 
 Each training is a process of its own, so that its peak memory is its own too. All have the same sentences, batch size,
 number of steps, peak learning rate and bundled backbone; F1 is strict, on the first test sentences. A training that `out` already
@@ -23,7 +23,7 @@ import typer
 
 from maner_core.backbones import bundled_folder, load_backbone
 from maner_core.config import TrainConfig
-from maner_core.conll import read_conll
+from maner_core.conll import read
 from maner_core.evaluation import f1_report
 from maner_core.spans import Span, iob2_tags, repair_tags, spans_to_tags, tags_to_spans
 
@@ -181,8 +181,8 @@ def _peak_bytes() -> int:
 
 
 def _read(path: Path) -> tuple[Sentences, Spans]:
-    sentences, spans = read_conll(path)
-    return [list(sentence) for sentence in sentences], [list(its_spans) for its_spans in spans]
+    corpus = read(path)
+    return corpus.sentences, corpus.spans
 
 
 if __name__ == "__main__":
