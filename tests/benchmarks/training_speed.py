@@ -3,8 +3,8 @@
     PYTHONPATH=. python tests/benchmarks/training_speed.py compare --data DIR --seeds 3 --out results/training_speed.jsonl
 
 Each training is a process of its own, so that its peak memory is its own too. All have the same sentences, batch size,
-number of steps, peak learning rate and bundled backbone; F1 is strict, on the first test sentences. A training that `out` already
-holds is not run again.
+number of steps, peak learning rate and bundled backbone; F1 is strict, on the first test sentences. What `out` already
+holds is not trained again.
 """
 
 import json
@@ -67,7 +67,8 @@ def one(arm: str, seed: int, data: Path, train_size: int, test_size: int) -> Non
     chosen = Random(seed).sample(range(len(sentences)), train_size)
     train = [sentences[i] for i in chosen], [spans[i] for i in chosen]
     labels = sorted({span.label for its_spans in spans for span in its_spans})
-    test, gold = (part[:test_size] for part in _read(data / "test.txt"))
+    all_test, all_gold = _read(data / "test.txt")
+    test, gold = all_test[:test_size], all_gold[:test_size]
     run = _trainer if arm.startswith("trainer") else _tagger
     seconds, peak, predicted = run(arm, seed, *train, labels, test)
     row = {
@@ -159,7 +160,7 @@ def _trainer(
             logging_strategy="no",
         )  # fmt: skip
         collator = DataCollatorForTokenClassification(tokenizer)
-        trainer = Trainer(model=model, args=arguments, train_dataset=examples, data_collator=collator)  # type: ignore[arg-type]
+        trainer = Trainer(model=model, args=arguments, train_dataset=examples, data_collator=collator)
         trainer.train()
         trainer.save_model(str(Path(folder) / "checkpoint"))
         seconds, peak = time.perf_counter() - started, _peak_bytes()
