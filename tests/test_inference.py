@@ -81,6 +81,15 @@ def test_the_embedding_is_the_mean_of_the_states_that_were_read(tagger: Tagger) 
     np.testing.assert_allclose(tagger.predict([sentence])[0].embedding, expected, atol=1e-5)
 
 
+def test_the_embedding_of_a_long_sentence_is_the_mean_over_all_its_windows(tagger: Tagger) -> None:
+    [windows] = tagger._words.windows([LONG])
+    with torch.no_grad():
+        read = [tagger.model.encoder(torch.tensor([w.ids])).last_hidden_state[0, w.positions] for w in windows]
+    assert len(read) > 1
+    expected = torch.cat(read).mean(dim=0).numpy()
+    np.testing.assert_allclose(tagger.predict([LONG])[0].embedding, expected, atol=1e-5)
+
+
 def test_nothing_gives_nothing(tagger: Tagger) -> None:
     assert tagger.predict([]) == []
     shares: list[float] = []
