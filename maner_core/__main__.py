@@ -195,6 +195,8 @@ def _train_lines(result: dict[str, Any]) -> list[str]:
         f"{result['device']}, F1 on these sentences {result['train_f1']:.3f}.",
         *_repaired(result),
     ]
+    if result["train_f1"] < result["config"]["min_train_f1"]:
+        lines.append("  It has not learned even these sentences; train longer, and check their labels.")
     return lines + (_measure_lines(result["test"]) if "test" in result else [])
 
 

@@ -65,7 +65,8 @@ def test_train_reports_labels_steps_and_test_score_as_json(place: Path, capsys: 
 
 def test_train_tells_people_what_came_of_it(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(train_words(place, "told", "--epochs", "3", "--test", str(place / "train.conll"))) == 0
-    first, second, *rest = capsys.readouterr().out.splitlines()
+    first, warning, second, *rest = capsys.readouterr().out.splitlines()
+    assert warning == "  It has not learned even these sentences; train longer, and check their labels."
     assert re.match(r".*told written: maner trained on 8 sentences \(LOC, PER\), 3 steps in \d+ s on c", first)
     assert re.match(r"F1 0\.\d{3} \(0\.\d{3} to [01]\.\d{3} with 95% confidence\) on 8 sentences of .*, 10 ent", second)
     assert [line.split(":")[0] for line in rest] == ["  LOC", "  PER"]
