@@ -10,6 +10,7 @@ every run, a summary), main_job.md, curve.csv, curve.html and dashboard.png.
 """
 
 import csv
+import os
 import subprocess
 import sys
 import time
@@ -313,7 +314,7 @@ def part_of(file: Path, out: Path, limit: int | None) -> Path:
 def bring_in(tool: App, use: str, file: Path, more: Sequence[str]) -> None:
     """Import a file by the command people would use; its report goes to the screen."""
     command = [sys.executable, "-m", "annotation", "import", "--project", PROJECT, "--as", use, *more, str(file)]
-    environment = {"PYTHONPATH": str(ROOT), **tool.environment}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **tool.environment}
     subprocess.run(command, check=True, cwd=ROOT, env=environment)
 
 
