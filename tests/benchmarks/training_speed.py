@@ -156,7 +156,8 @@ def _trainer(
         examples = [encode(s, spans_to_tags(g, len(s))) for s, g in zip(sentences, spans, strict=True)]
         arguments = TrainingArguments(
             output_dir=folder, num_train_epochs=EPOCHS, per_device_train_batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE,
-            warmup_steps=0.1, seed=seed, bf16=arm.endswith("bf16"), report_to="none", disable_tqdm=True, save_strategy="no",
+            warmup_steps=0.1, seed=seed, bf16=arm.endswith("bf16"),
+            use_cpu=not torch.cuda.is_available(), report_to="none", disable_tqdm=True, save_strategy="no",
             logging_strategy="no",
         )  # fmt: skip
         collator = DataCollatorForTokenClassification(tokenizer)
