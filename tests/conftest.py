@@ -17,6 +17,9 @@ from system_packages import postgres_programs
 
 from storage import Store
 
+# Threads of torch that wait for each other would take most of a small machine from the tests beside them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A time zone that is not UTC, so that a time stored or read in local time is found out.
 SERVER_OPTIONS = (
     "-c timezone=Africa/Nairobi -c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=200"
