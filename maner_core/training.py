@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from maner_core.backbones import load_backbone
 from maner_core.checkpoints import save_checkpoint
 from maner_core.config import TrainConfig
-from maner_core.devices import best_device, has_bfloat16
+from maner_core.devices import best_device, has_bfloat16, return_freed_memory
 from maner_core.encoding import Window, WordEncoder
 from maner_core.errors import InvalidInput, RunFailed
 from maner_core.evaluation import f1_report
@@ -96,6 +96,7 @@ def train(
     report = replace(
         report, restarts=restart, seconds=time.perf_counter() - started, peak_memory_bytes=_peak_memory(tagger.device)
     )
+    return_freed_memory()  # before the whole vocabulary is put back
     save_checkpoint(folder, tagger, config, report, cache)
     return report
 
@@ -156,6 +157,7 @@ def _train_once(
         trim_vocabulary(encoder, torch.tensor(used))
     model = TokenTagger(encoder, len(tags), config.dropout).to(device)
     loss, steps = _optimise(model, examples, words.specials.pad, config, device, at_once, on_progress)
+    return_freed_memory()
     tagger = Tagger(model.eval(), tokenizer, list(labels), config)
     predicted = [prediction.spans for prediction in tagger.predict(sentences)]
     report = TrainReport(
