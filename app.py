@@ -12,7 +12,7 @@ from annotation import demo
 from annotation.api import Api
 from annotation.ui import navigation
 from annotation.ui.session import base_path, current_settings, current_store, secret
-from annotation.worker import start_worker, stop_worker
+from annotation.worker import KeptWorker
 
 
 def prepare() -> None:
@@ -30,12 +30,12 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     navigation.import_pages()
     gc.collect()
     gc.freeze()  # what is imported by now is never garbage: no collection needs to look at it again
-    worker = None if os.environ.get("MANER_WORKER") == "0" else start_worker(current_settings())
+    worker = None if os.environ.get("MANER_WORKER") == "0" else KeptWorker(current_settings())
     try:
         yield
     finally:
         if worker is not None:
-            await run_in_threadpool(stop_worker, worker)
+            await run_in_threadpool(worker.stop)
         current_store().close()
 
 

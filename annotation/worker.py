@@ -37,6 +37,8 @@ BACK_OFF_SECONDS = 10.0
 LONGEST_BACK_OFF_SECONDS = 300.0
 NICENESS = 10
 STOP_SECONDS = 10.0
+RESTART_SECONDS = 2.0
+"""Between two looks whether the worker lives."""
 KEPT_LOGS = 10
 PARENT_VARIABLE = "MANER_WORKER_PARENT"
 KILLED = "The worker died during this run (phase: {phase}): it was killed, or the machine ran out of memory."
@@ -294,6 +296,37 @@ def stop_worker(process: "subprocess.Popen[bytes]", seconds: float = STOP_SECOND
     except subprocess.TimeoutExpired:
         process.kill()
         return process.wait()
+
+
+class KeptWorker:
+    """A worker that is started again when it dies, until it is stopped: whoever labels cannot start one.
+
+    It waits RESTART_SECONDS before that, twice as long after each death in a row, so that a worker that cannot live does
+    not take the machine from the people.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stopped = threading.Event()
+        self._process = start_worker(settings)
+        self._thread = threading.Thread(target=self._keep, name="worker keeper", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the worker for good."""
+        self._stopped.set()
+        self._thread.join()
+        stop_worker(self._process)
+
+    def _keep(self) -> None:
+        pause, started = RESTART_SECONDS, time.monotonic()
+        while not self._stopped.wait(pause if self._process.poll() is not None else RESTART_SECONDS):
+            if self._process.poll() is None:
+                continue
+            died_young = time.monotonic() - started < LONGEST_BACK_OFF_SECONDS
+            pause = min(pause * 2, LONGEST_BACK_OFF_SECONDS) if died_young else RESTART_SECONDS
+            log.warning("the worker ended with code %s; starting another", self._process.returncode)
+            self._process, started = start_worker(self._settings), time.monotonic()
 
 
 def _gentle_threads() -> dict[str, str]:

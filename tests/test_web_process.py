@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -116,6 +117,16 @@ def test_a_first_start_makes_a_demo_project_and_a_second_leaves_it_as_it_is(star
 
 def test_the_demo_project_can_be_left_out(start: Start) -> None:
     assert start(MANER_WORKER="0", MANER_DEMO="0").store.projects() == []
+
+
+def test_the_app_starts_another_worker_when_its_own_is_killed(start: Start) -> None:
+    web = start(MANER_DEMO="0")
+    web.wait_for(lambda: web.store.workers(60))
+    (killed,) = web.store.workers(60)
+    os.kill(int(killed.holder.split("/")[1]), signal.SIGKILL)
+    web.wait_for(lambda: {worker.holder for worker in web.store.workers(60)} - {killed.holder})
+    (living,) = [worker for worker in web.store.workers(60) if worker.holder != killed.holder]
+    os.kill(int(living.holder.split("/")[1]), 0)
 
 
 def test_the_app_starts_one_worker_and_stops_it(start: Start) -> None:
