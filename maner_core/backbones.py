@@ -106,9 +106,11 @@ def bundled_folder(cache: Path | None = None) -> Path:
             weights.tokenizer().save_pretrained(unfinished)
             weights.encoder().save_pretrained(unfinished)
         unfinished.chmod(0o755)
-        # Another process may have been faster; its folder is as good as ours.
-        if not folder.is_dir():
+        try:
             os.replace(unfinished, folder)
+        except OSError:  # a folder that is not empty: another process was faster, and its folder is as good as ours
+            if not folder.is_dir():
+                raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return folder
