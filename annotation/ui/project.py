@@ -120,7 +120,7 @@ def _key(project: Project) -> str:
 
 def _basics(start: ProjectSettings, key: str) -> ProjectSettings:
     st.subheader("What it is")
-    left, middle, right = st.columns([5, 3, 6])
+    left, middle, right = st.columns([4, 2, 6])
     return replace(
         start,
         name=left.text_input("Name", start.name, key=f"name_{key}", max_chars=80),
