@@ -56,10 +56,14 @@ class BatchItem:
 
 @dataclass(frozen=True, slots=True)
 class ProjectStatus:
-    """The line at the edge of the labelling page: counts of the project and what the worker does."""
+    """The line at the edge of the labelling page: counts of the project and what the worker does.
+
+    `pool` counts what people are asked to label, repetitions left aside; `left` is what of it nobody has touched.
+    """
 
     labelled: int
     pool: int
+    left: int
     evaluation: int
     work: WorkState
 
@@ -69,6 +73,7 @@ class ProjectStatus:
         return {
             "labelled": self.labelled,
             "pool": self.pool,
+            "left": self.left,
             "evaluation": self.evaluation,
             "until_training": work.until_training,
             "worker": {
@@ -158,7 +163,13 @@ class Desk:
             batch=tuple(_batch_item(hand_out, project, shown) for hand_out in handed),
             drop=tuple(sentence_id for sentence_id in held if sentence_id not in kept),
             done=done,
-            status=ProjectStatus(progress.labelled, progress.pool, progress.evaluation_labelled, work),
+            status=ProjectStatus(
+                labelled=progress.labelled,
+                pool=progress.labelled + progress.skipped + progress.flagged + progress.unlabelled_pool,
+                left=progress.unlabelled_pool,
+                evaluation=progress.evaluation_labelled,
+                work=work,
+            ),
         )
 
     def _forgotten(
@@ -323,21 +334,18 @@ def has_earned_suggestions(run: Run) -> bool:
 
 def _batch_item(hand_out: HandOut, project: Project, shown_run: int | None) -> BatchItem:
     sentence, suggestion = hand_out.sentence, hand_out.suggestion
-    show = (
-        suggestion is not None and sentence.split is Split.POOL and shown_run is not None
-    ) and suggestion.run_id == shown_run
-    spans = suggestion.spans if show and suggestion is not None else ()
+    shown = suggestion if suggestion is not None and suggestion.run_id == shown_run else None
     return BatchItem(
         id=sentence.id,
         tokens=sentence.tokens,
         spaces=sentence.spaces,
         direction=project.settings.direction,
         document=sentence.document,
-        run=shown_run if show else None,
+        run=None if shown is None else shown.run_id,
         reason=hand_out.reason,
         suggestions=tuple(
             (span.start, span.end, span.label, span.confidence)
-            for span in spans
+            for span in (() if shown is None else shown.spans)
             if span.confidence >= project.settings.suggestion_threshold
         ),
     )

@@ -37,6 +37,8 @@ def work_state(store: Store, project: Project) -> WorkState:
         return WorkState("idle", "Training starts in a moment", 0, run=run)
     if run is not None and run.state is RunState.FAILED:
         return _failed(run, missing)
+    if missing == 0 and not any(store.progress(project.id).by_label.values()):
+        return WorkState("idle", "Training starts once a labelled sentence has a name in it", missing, run=run)
     return WorkState("idle", _waiting_text(missing), missing, run=run)
 
 

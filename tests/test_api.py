@@ -71,7 +71,7 @@ def test_a_tab_gets_sentences_and_what_it_sends_is_saved(
     assert set(first["batch"][0]) == {
         "id", "tokens", "spaces", "direction", "document", "run", "reason", "suggestions",
     }  # fmt: skip
-    assert set(first["status"]) == {"labelled", "pool", "evaluation", "until_training", "worker"}
+    assert set(first["status"]) == {"labelled", "pool", "left", "evaluation", "until_training", "worker"}
     assert set(first["status"]["worker"]) == {"state", "progress", "seconds_left", "text"}
     sentence = first["batch"][0]["id"]
     sent = finished(sentence)

@@ -367,6 +367,25 @@ def test_the_status_counts_down_to_the_next_training(store: Store) -> None:
     assert tab.sync().status.work.text == "Training starts in a moment"
 
 
+def test_labels_without_any_name_do_not_promise_a_training(store: Store) -> None:
+    project = make_project(store, pool=5, retrain_every=1)
+    asha = store.annotator("Asha")
+    store.worker_seen("w", "idle")
+    (sentence, *_) = store.unlabelled_pool(project.id)
+    answer = sync(store, project, asha.id, SyncRequest(1, "n", "tab", (draft(sentence.id, spans=()),), (), 0))
+    assert answer.status.work.text == "Training starts once a labelled sentence has a name in it"
+
+
+def test_what_is_left_counts_neither_repetitions_nor_what_was_skipped(store: Store) -> None:
+    project = make_project(store, pool=3)
+    store.add_sentences(project.id, [NewSentence(("Asha", "anaishi", "Mji0"))], None, "again")
+    asha = store.annotator("Asha")
+    first, second, _ = store.unlabelled_pool(project.id)
+    outbox = (draft(first.id), replace(draft(second.id), status=Status.SKIPPED, spans=()))
+    status = sync(store, project, asha.id, SyncRequest(1, "n", "tab", outbox, (), 0)).status
+    assert (status.labelled, status.pool, status.left) == (1, 3, 1)
+
+
 def test_a_project_that_is_gone_cannot_be_synced(store: Store) -> None:
     with pytest.raises(NotFound):
         store.project(99)

@@ -15,7 +15,8 @@ async def sync(request: Request) -> Response:
     if not FAKE.route:
         return PlainTextResponse("Method Not Allowed", status_code=405)
     if FAKE.fail:
-        return JSONResponse({"error": "as told"}, status_code=FAKE.fail)
+        words = {"error": "as told"}
+        return JSONResponse(words, FAKE.fail) if FAKE.words else PlainTextResponse("<html>", FAKE.fail)
     body = await request.json()
     if FAKE.poison and any(annotation["comment"] == FAKE.poison for annotation in body["outbox"]):
         return JSONResponse({"error": "outbox[0].comment must be something else"}, status_code=400)

@@ -22,6 +22,7 @@ class Fake:
         self.labels: list[dict[str, str]] = scenario["labels"]
         self.saved: dict[str, dict[str, Any]] = {}
         self.fail = 0  # an HTTP status to answer every sync with
+        self.words = True  # False: failures say nothing, as those of a machine on the way do
         self.poison = ""  # a comment that makes the whole request malformed
         self.refuse = ""  # why every annotation is refused
         self.drop: list[int] = []  # sentences that are somebody else's now
@@ -54,7 +55,13 @@ class Fake:
             "batch": free[: max(request["want"] - len(request["have"]), 0)],
             "drop": [sentence for sentence in request["have"] if sentence in self.drop],
             "done": len(done),
-            "status": {**STATUS, "pool": len(self.sentences), "labelled": len(done), **self.status},
+            "status": {
+                **STATUS,
+                "pool": len(self.sentences),
+                "labelled": len(done),
+                "left": len(self.sentences) - len(done),
+                **self.status,
+            },
         }
 
 

@@ -107,6 +107,56 @@ def test_one_annotation_the_server_cannot_read_does_not_keep_the_others(editor: 
     assert sorted(annotation["sentence"] for annotation in plain.saved()) == sorted(done)
 
 
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_refusal_from_a_machine_on_the_way_is_no_annotations_fault(
+    status: int, editor: Editor, plain: FakeServer
+) -> None:
+    plain.set(fail=status, words=False)
+    done = finish(editor, 3)
+    expect(editor.root).to_have_attribute("data-connection", "refused")
+    expect(editor.page.locator(".notices")).to_contain_text("your work is kept")
+    plain.set(fail=0)
+    editor.saved()
+    expect(editor.root).to_have_attribute("data-refused", "0")
+    assert sorted(annotation["sentence"] for annotation in plain.saved()) == sorted(done)
+
+
+def test_a_login_page_of_the_network_counts_as_offline(editor: Editor, plain: FakeServer) -> None:
+    plain.set(fail=200, words=False)
+    done = finish(editor, 2)
+    expect(editor.root).to_have_attribute("data-connection", "offline")
+    plain.set(fail=0)
+    editor.saved()
+    assert [annotation["sentence"] for annotation in plain.saved()] == done
+
+
+def test_a_clock_that_is_set_back_puts_no_correction_before_what_it_corrects(editor: Editor, plain: FakeServer) -> None:
+    plain.set(fail=503)
+    (first,) = finish(editor, 1)
+    editor.page.evaluate("Date.now = () => 1000000")
+    editor.press("u", "2", "Enter")
+    editor.unsent(2)
+    plain.set(fail=0)
+    editor.saved()
+    made, corrected = plain.saved()
+    assert [(made["sentence"], made["spans"]), (corrected["sentence"], corrected["spans"])] == [
+        (first, [[0, 1, "PER"]]),
+        (first, [[0, 1, "LOC"]]),
+    ]
+    assert corrected["supersedes"] == made["id"]
+
+
+def test_a_comment_begun_on_a_sentence_that_is_gone_flags_no_other(editor: Editor, plain: FakeServer) -> None:
+    first = editor.sentence()
+    editor.press("f")
+    editor.page.keyboard.type("odd")
+    plain.set(drop=[first])
+    editor.on_other_sentence(first)
+    expect(editor.page.locator(".comment")).to_be_hidden()
+    expect(editor.page.locator(".sentence")).to_be_focused()
+    assert plain.saved() == []
+
+
 def test_an_ended_session_says_so_and_keeps_the_work(editor: Editor, plain: FakeServer) -> None:
     plain.set(fail=401)
     finish(editor, 2)
@@ -170,7 +220,7 @@ def test_an_empty_project_says_what_to_do(fake: StartFake, open_editor: OpenEdit
 def test_the_last_sentence_is_followed_by_words(fake: StartFake, open_editor: OpenEditor) -> None:
     editor = open_editor(fake([{"tokens": ["Asha"]}]).url).ready()
     editor.press("Enter")
-    expect(editor.page.locator(".empty")).to_contain_text("Everything is labelled")
+    expect(editor.page.locator(".empty")).to_contain_text("Everything is done")
     editor.press("u")
     editor.ready()
 

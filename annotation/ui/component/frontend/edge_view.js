@@ -14,9 +14,9 @@ function savedWords(outbox, sync) {
     case "ended":
       return ["Session ended", "bad", `Your session ended. Reload the page; your ${n ? unsent : "work"} ${n > 1 ? "are" : "is"} kept.`];
     case "gone":
-      return ["Project gone", "bad", `This project no longer exists.${n ? ` Your ${unsent} stay in this browser.` : ""}`];
+      return ["Project gone", "bad", `This project no longer exists.${n ? ` Your ${unsent} ${n === 1 ? "stays" : "stay"} in this browser.` : ""}`];
     case "refused":
-      return ["Not connected", "bad", `The server did not understand this page: ${sync.problem} Reload the page.`];
+      return ["Not connected", "bad", `The server did not take the work of this page${sync.problem ? `: ${sync.problem}` : "."} Reload the page; your work is kept.`];
     case "busy":
       return [n ? `${n} not saved yet` : "Server busy", "warn", n ? `The server has no time just now. Your ${unsent} ${n === 1 ? "is" : "are"} kept in this browser and sent again.` : ""];
     case "offline":
@@ -37,9 +37,9 @@ function emptyWords(sync, status) {
   if (!sync.answered || !status) return ["Fetching sentences…", sync.state === "ok" ? "" : "The server does not answer yet."];
   if (!status.pool && !status.evaluation)
     return ["No sentences yet", "Import a file on the Data page; the first sentence appears here by itself."];
-  if (status.labelled >= status.pool)
-    return ["Everything is labelled", "See the result on the Dashboard, or import more sentences on the Data page."];
-  return ["Nothing to do right now", "The sentences left are open with others or set aside. New ones appear here by themselves."];
+  if (!status.left)
+    return ["Everything is done", "See the result on the Dashboard, or import more sentences on the Data page."];
+  return ["Nothing to do right now", "The sentences left are open with others. New ones appear here by themselves."];
 }
 
 function timeLeft(seconds) {

@@ -135,6 +135,7 @@ class Editor {
   #openComment() {
     const form = this.find(".comment");
     const input = this.find("#comment");
+    this.commented = this.session.open;
     form.hidden = false;
     input.value = this.session.open.comment;
     input.focus();
@@ -347,8 +348,8 @@ class Editor {
     if (this.view.item !== item || !item) {
       this.view.show(item, session.labels);
       this.tapped = null;
+      if (item !== this.commented) this.#closeComment(); // a comment begun on one sentence must not flag another
       if (item) this.#takeFocus();
-      else this.#closeComment();
     } else this.view.update();
     const selected = item && spanAt(item.spans, item.focus);
     this.edge.drawSelected(selected?.label, Boolean(item), Boolean(item?.past.length || session.history.length));

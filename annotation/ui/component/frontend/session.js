@@ -178,7 +178,8 @@ class Session {
       status,
       spans: skipped ? [] : plainSpans(item.spans),
       comment,
-      time: Date.now(),
+      // The outbox goes by time: a clock set back must not put a correction before what it corrects.
+      time: Math.max(Date.now(), before ? before.time + 1 : 0),
       milliseconds: Math.round(item.milliseconds),
       run: item.sentence.run,
       supersedes: before?.id ?? null,

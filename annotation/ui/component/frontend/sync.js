@@ -94,7 +94,7 @@ class Sync {
     } catch {
       return this.#failed("offline");
     }
-    if (response.ok && answer) return this.receive(answer);
+    if (response.ok) return answer?.acks ? this.receive(answer) : this.#failed("offline"); // a login page of the network
     if (!answer && (response.status === 404 || response.status === 405)) {
       this.viaTrigger = true;
       return this.#sendTrigger(request);
@@ -118,7 +118,8 @@ class Sync {
   // it must not keep the others from being saved.
   #narrow(why) {
     const { outbox } = this.inFlight;
-    if (!outbox.length) return this.#failed("refused", why);
+    // Without words it was not our server but something on the way there: no annotation is to blame for that.
+    if (!outbox.length || (outbox.length === 1 && !why)) return this.#failed("refused", why);
     if (outbox.length === 1) {
       this.session.refuse(outbox[0].id, why);
       this.atOnce = Sync.MOST_AT_ONCE;
