@@ -132,9 +132,9 @@ class Api:
         _refuse_foreign_page(request)
         body = await _json(request)
         name = body.get("name") if isinstance(body, dict) else None
-        if not isinstance(name, str) or not name.strip() or len(name.strip()) > MAX_NAME or not name.isprintable():
-            raise InvalidInput(f"Please give a name of 1 to {MAX_NAME} characters")
-        annotator = await run_in_threadpool(self._current_store().annotator, name.strip())
+        if not isinstance(name, str) or not 0 < len(name.strip()) <= MAX_NAME or not _is_printable(name.strip()):
+            raise InvalidInput(f"Please give a name of 1 to {MAX_NAME} characters, on one line")
+        annotator = await run_in_threadpool(self._current_store().annotator, name)
         response = JSONResponse({"name": annotator.name})
         response.set_cookie(
             COOKIE,
@@ -184,12 +184,13 @@ def _answered(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Re
         try:
             return await handler(request)
         except ManerError as error:
-            return JSONResponse({"error": str(error)}, status_code=_status(error))
+            return JSONResponse({"error": str(error)}, status_code=status_of(error))
 
     return answer
 
 
-def _status(error: ManerError) -> int:
+def status_of(error: ManerError) -> int:
+    """The HTTP status that tells a browser what kind of error it is."""
     for kind, status in _STATUSES:
         if isinstance(error, kind):
             return status
@@ -205,6 +206,11 @@ _STATUSES: tuple[tuple[type[ManerError], int], ...] = (
     (InvalidInput, 400),
     (Refused, 409),
 )
+
+
+def _is_printable(name: str) -> bool:
+    """Whether a name has no control characters; joiners belong to names in many scripts, and pasted ones hold NBSP."""
+    return all(character.isprintable() or character in "\u200c\u200d\u00a0" for character in name)
 
 
 def _refuse_foreign_page(request: Request) -> None:

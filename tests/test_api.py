@@ -191,7 +191,16 @@ def test_a_person_is_remembered_by_a_cookie_no_script_can_read(client: TestClien
 @pytest.mark.parametrize("name", ["", "   ", "x" * 61, None, 5, "two\nlines"])
 def test_a_name_is_needed(client: TestClient, name: object) -> None:
     answer = client.post("/api/sign-in", json={"name": name}, headers=PAGE)
-    assert (answer.status_code, answer.json()) == (400, {"error": "Please give a name of 1 to 60 characters"})
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"error": "Please give a name of 1 to 60 characters, on one line"},
+    )
+
+
+def test_a_name_may_hold_what_its_script_needs(client: TestClient) -> None:
+    for name in ("علی\u200cرضا", "ශ්\u200dරී"):
+        assert client.post("/api/sign-in", json={"name": name}, headers=PAGE).json() == {"name": name}
+    assert client.post("/api/sign-in", json={"name": "Asha\u00a0Juma "}, headers=PAGE).json() == {"name": "Asha Juma"}
 
 
 @pytest.mark.parametrize("path", ["/api/sign-in", "/api/sign-out"])

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from annotation import hand_out
+from annotation import api, hand_out
 from annotation.sync_request import SyncRequest
 from annotation.ui import navigation
 from annotation.ui.component import span_editor
 from annotation.ui.session import current_annotator, current_project, current_store, sync_token, sync_url
-from maner_core.errors import InvalidInput, ManerError
+from maner_core.errors import ManerError
 from storage import Annotator, Project
 
 
@@ -59,5 +59,5 @@ def _answer(project: Project, annotator: Annotator, body: object) -> dict[str, o
             "seq": fields.get("seq"),
             "nonce": fields.get("nonce"),
             "error": str(error),
-            "code": 400 if isinstance(error, InvalidInput) else 503,
+            "code": api.status_of(error),
         }

@@ -18,7 +18,14 @@ def main() -> None:
     """Sign in once, then the pages with the project picker beside them."""
     annotator = known_annotator()
     if annotator is None:
-        st.navigation([st.Page(sign_in.page, title="Welcome")], position="hidden").run()
+        # At every address, so that a link somebody was sent leads on once they have given their name.
+        st.navigation(
+            [
+                st.Page(sign_in.page, title="Welcome", url_path=name, default=name == navigation.DEFAULT)
+                for name in navigation.PAGES
+            ],
+            position="hidden",
+        ).run()
         return
     page = st.navigation([navigation.page(name) for name in navigation.PAGES])
     with st.sidebar:
