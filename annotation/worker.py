@@ -320,13 +320,16 @@ class KeptWorker:
 
     def _keep(self) -> None:
         pause, started = RESTART_SECONDS, time.monotonic()
-        while not self._stopped.wait(pause if self._process.poll() is not None else RESTART_SECONDS):
+        while not self._stopped.wait(RESTART_SECONDS):
             if self._process.poll() is None:
                 continue
-            died_young = time.monotonic() - started < LONGEST_BACK_OFF_SECONDS
-            pause = min(pause * 2, LONGEST_BACK_OFF_SECONDS) if died_young else RESTART_SECONDS
-            log.warning("the worker ended with code %s; starting another", self._process.returncode)
+            died_old = time.monotonic() - started >= LONGEST_BACK_OFF_SECONDS
+            pause = RESTART_SECONDS if died_old else pause
+            log.warning("the worker ended with code %s; another starts in %.0f s", self._process.returncode, pause)
+            if self._stopped.wait(pause):
+                return
             self._process, started = start_worker(self._settings), time.monotonic()
+            pause = min(pause * 2, LONGEST_BACK_OFF_SECONDS)
 
 
 def _gentle_threads() -> dict[str, str]:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -489,6 +490,26 @@ def test_the_worker_process_is_polite_and_leaves_a_core_free(home: Path) -> None
     done = run_python(script, MANER_HOME=str(home), MANER_DATABASE_URL="")
     threads = max(1, (os.cpu_count() or 1) - 1)
     assert done.stdout == f"0 True PASSIVE {threads} False\n", done.stderr
+
+
+def test_a_worker_that_cannot_live_is_started_ever_more_rarely(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    starts: list[float] = []
+
+    def start_and_die(_: Settings) -> "subprocess.Popen[bytes]":
+        starts.append(time.monotonic())
+        dead = subprocess.Popen(["true"])
+        dead.wait()
+        return dead
+
+    monkeypatch.setattr(annotation.worker, "start_worker", start_and_die)
+    monkeypatch.setattr(annotation.worker, "RESTART_SECONDS", 0.05)
+    kept = annotation.worker.KeptWorker(Settings(home=home, database_url=url_of(home)))
+    wait_for(lambda: len(starts) == 4)
+    kept.stop()
+    first, second, third = (later - earlier for earlier, later in pairwise(starts))
+    assert first >= 0.1
+    assert second >= 0.15
+    assert third >= 0.25
 
 
 def test_the_app_starts_and_stops_a_worker_with_a_log_of_its_own(store: Store, home: Path) -> None:
