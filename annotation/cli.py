@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from annotation.importing import ImportReport
     from storage import Project, ProjectSettings, Run, Store
 
-WORKER_ALIVE_SECONDS = 60
-
 app = typer.Typer(
     help="Annotate named entities: bring sentences in, take labelled ones out, run the worker.",
     no_args_is_help=True,
@@ -323,10 +321,11 @@ def _umask() -> int:
 
 def _status(store: "Store", project: "Project") -> dict[str, Any]:
     """Everything `status --json` tells."""
+    from annotation.work_state import work_state
     from storage import Split
 
     last = store.last_run(project.id)
-    workers = store.workers(WORKER_ALIVE_SECONDS)
+    work = work_state(store, project)
     settings = project.settings
     return {
         "project": settings.name,
@@ -336,7 +335,9 @@ def _status(store: "Store", project: "Project") -> dict[str, Any]:
         "queued": store.ready(project.id, Split.POOL),
         "serving_run": project.serving_run,
         "last_run": None if last is None else _run_fields(last),
-        "worker": workers[0].state if workers else "off",
+        "worker": work.state,
+        "worker_text": work.text,
+        "until_training": work.until_training,
     }
 
 
@@ -373,4 +374,4 @@ def _status_lines(status: dict[str, Any]) -> Iterator[str]:
         yield f"  last run {run['id']}: {run['state']} with {run['n_train']:,} sentences{f1}{serves}"
         if run["failure"]:
             yield f"    {run['failure']}"
-    yield f"  worker: {status['worker']}"
+    yield f"  worker: {status['worker']}. {status['worker_text']}"

@@ -164,6 +164,10 @@ def test_status_counts_and_names_the_worker(home: Path, capsys: pytest.CaptureFi
     assert (status["labelled"], status["no_entity"], status["pool"], status["worker"]) == (2, 1, 2, "off")
     assert status["by_label"] == {"LOC": 1, "PER": 1}
     assert status["last_run"] is None
+    assert (status["worker_text"], status["until_training"]) == (
+        "No worker is running: labels are saved, training waits",
+        23,
+    )
     store = Store(Settings.from_environment().database_url)
     run = store.start_run(store.project_by_name("P").id, 1, {}, 1, 2, 2)
     store.finish_run(run.id, {"f1": 0.5}, None, True, "")
