@@ -132,7 +132,7 @@ def test_jsonl_says_how_a_sentence_was_chosen_and_what_became_of_the_suggestion(
     sqlite_store.add_sentences(project.id, [NewSentence(("Asha", "Otieno", "yuko", "Nairobi", "leo"))], None, "a")
     (sentence,) = sqlite_store.sentences(project.id, None)
     run = sqlite_store.start_run(project.id, 2, {}, 1, 0, 0)
-    spans = (SuggestedSpan(0, 1, "PER", 0.5), SuggestedSpan(3, 4, "LOC", 0.75))
+    spans = (SuggestedSpan(0, 1, "PER", 0.5), SuggestedSpan(3, 4, "LOC", 0.75), SuggestedSpan(4, 5, "ORG", 0.25))
     sqlite_store.save_suggestions(run.id, [Suggestion(run.id, sentence.id, spans, (0.5,) * 5)])
     sqlite_store.finish_run(run.id, {}, None, True, "")
     item = QueueItem(sentence.id, Origin.ACTIVE, 4, "mnlp", 1.5, 0.25, run.id, 2, "unsure of Asha")
@@ -151,7 +151,7 @@ def test_jsonl_says_how_a_sentence_was_chosen_and_what_became_of_the_suggestion(
         "arm": "active", "strategy": "mnlp", "score": 1.5, "rank": 4, "p": 0.25, "round": 2,
         "reason": "unsure of Asha", "model_version": run.id,
     }  # fmt: skip
-    assert [span["score"] for span in found["suggestion"]["spans"]] == [0.5, 0.75]
+    assert [span["score"] for span in found["suggestion"]["spans"]] == [0.5, 0.75, 0.25]
 
 
 def test_conll_that_was_imported_leaves_byte_for_byte(sqlite_store: Store, tmp_path: Path) -> None:

@@ -273,7 +273,8 @@ def _fields(row: "ExportRow", project: "Project", sentence_number: int) -> dict[
         "meta": dict(sentence.meta),
     }
     if annotation is not None:
-        fields["spans"] = [_written_span(span, starts, shown) for span in annotation.spans]
+        threshold = project.settings.suggestion_threshold
+        fields["spans"] = [_written_span(span, starts, shown, threshold) for span in annotation.spans]
         fields |= _who_and_when(annotation, row.annotator)
     if row.queue is not None or annotation is not None:
         fields["sampling"] = _sampling(row)
@@ -288,10 +289,15 @@ def _fields(row: "ExportRow", project: "Project", sentence_number: int) -> dict[
     return fields
 
 
-def _written_span(span: Span, starts: Starts, shown: "Suggestion | None") -> dict[str, Any]:
-    """A span with its offsets, and whether a person made it, accepted it as suggested, or changed a suggestion."""
+def _written_span(span: Span, starts: Starts, shown: "Suggestion | None", threshold: float) -> dict[str, Any]:
+    """A span with its offsets, and whether a person made it, accepted it as suggested, or changed a suggestion.
+
+    Suggested spans below the project's threshold (as it is today) were not on the screen.
+    """
     same = near = None
     for suggested in shown.spans if shown else ():
+        if suggested.confidence < threshold:
+            continue
         if (suggested.start, suggested.end, suggested.label) == (span.start, span.end, span.label):
             same = suggested
         elif suggested.start < span.end and span.start < suggested.end:
