@@ -5,12 +5,11 @@ loop. Importing this module loads no torch: training and inference are imported 
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -49,10 +48,8 @@ SUGGESTED_SENTENCES = 2000
 STOPPED = "The worker was stopped during this run; it starts again with the next worker."
 """Failure text of a run that ended only because the worker was asked to."""
 
-CHUNK = 1000  # rows a transaction writes at most, so that no annotator waits for a long one
 READ_AT_ONCE = 4000  # sentences handed to the tagger together
 
-T = TypeVar("T")
 Phase = str  # training, evaluating, scoring, suggesting
 
 
@@ -222,8 +219,7 @@ class _Round:
         predictions = {
             sentence.id: tuple(prediction.spans) for sentence, prediction in zip(reserve, found, strict=True)
         }
-        for chunk in _chunks(RunPrediction(sentence_id, spans) for sentence_id, spans in predictions.items()):
-            self.store.save_predictions(self.run.id, chunk)
+        self.store.save_predictions(self.run.id, (RunPrediction(*found) for found in predictions.items()))
         return predictions
 
     def choose_next(self, pool: "_ScoredPool", source: int) -> dict[str, Any]:
@@ -235,8 +231,7 @@ class _Round:
             self.read_pool(pool, everything, "scoring", f"Scoring {len(pool.sentences)} sentences")
             pool.scores = acquisition(pool.arrays)
             ids = [sentence.id for sentence in pool.sentences]
-            for chunk in _chunks(zip(ids, pool.scores.tolist(), strict=True)):
-                self.store.save_scores(source, chunk)
+            self.store.save_scores(source, zip(ids, pool.scores.tolist(), strict=True))
         picks, rule = self.select(pool)
         self.suggest(pool, picks, source)
         items = [self.queue_item(pool, pick, rank, rule, source) for rank, pick in enumerate(picks)]
@@ -267,8 +262,7 @@ class _Round:
             wanted |= set(highest[: max(SUGGESTED_SENTENCES - len(wanted), 0)])
         indices = sorted(wanted)
         self.read_pool(pool, indices, "suggesting", f"Suggesting spans for {len(indices)} sentences")
-        for chunk in _chunks(pool.suggestion(i, source) for i in indices):
-            self.store.save_suggestions(source, chunk)
+        self.store.save_suggestions(source, (pool.suggestion(i, source) for i in indices))
 
     def queue_item(self, pool: "_ScoredPool", pick: Pick, rank: int, rule: str, source: int) -> QueueItem:
         sentence, score = pool.sentences[pick.index], pool.scores
@@ -347,8 +341,3 @@ class _ScoredPool:
         )
         confidence = tuple(prediction.word_confidences().tolist())
         return Suggestion(run_id, self.sentences[index].id, spans, confidence)
-
-
-def _chunks(rows: Iterator[T]) -> Iterator[list[T]]:
-    while chunk := list(islice(rows, CHUNK)):
-        yield chunk

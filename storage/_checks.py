@@ -37,6 +37,8 @@ def check_settings(settings: ProjectSettings) -> None:
         raise InvalidInput("a project needs a name")
     if len(settings.name) > 200:
         raise InvalidInput(f"the name of a project has {len(settings.name)} characters; 200 are the most")
+    if len(settings.language) > 40:
+        raise InvalidInput(f"the language has {len(settings.language)} characters; 40 are the most, as in swa")
     if settings.direction not in ("auto", "ltr", "rtl"):
         raise InvalidInput(f"the direction {settings.direction!r} is unknown; use auto, ltr or rtl")
     if not 1 <= settings.retrain_every <= LARGEST_INTEGER:

@@ -14,7 +14,6 @@ from storage.database import MANY_ROWS, chunks, now, refresh_statistics, upsert
 from storage.records import HandOut, Origin, QueueItem, Split
 from storage.tables import Annotations, Queue, Selections, Sentences, ServingRuns, Suggestions
 
-CHUNK = 5_000  # below the number of parameters either database takes
 SMALLEST_SHARE = 2  # sentences a tab may hold however many tabs there are: one on the screen, one to go on with
 
 # The statements are built once: building one takes several times as long as running it.
@@ -82,7 +81,7 @@ def fill(connection: Connection, project_id: int, items: Sequence[QueueItem], re
     fresh = {
         item.sentence_id: item for item in reversed(items) if item.sentence_id in splits and splits[item.sentence_id][1]
     }
-    for chunk in chunks(list(fresh), CHUNK):
+    for chunk in chunks(list(fresh)):
         waiting = connection.execute(select(Queue.sentence_id).where(Queue.sentence_id.in_(chunk))).scalars()
         for sentence_id in waiting:
             del fresh[sentence_id]
@@ -190,7 +189,7 @@ def _splits(connection: Connection, project_id: int, ids: Sequence[int]) -> dict
     annotated = exists().where(Annotations.sentence_id == Sentences.id)
     may_wait = and_(Sentences.duplicate_of.is_(None), ~annotated)
     found = {}
-    for chunk in chunks(known_ids(ids), CHUNK):
+    for chunk in chunks(known_ids(ids)):
         rows = connection.execute(
             select(Sentences.id, Sentences.split, may_wait.label("may_wait")).where(
                 Sentences.id.in_(chunk), Sentences.project_id == project_id
@@ -204,7 +203,7 @@ def _drop_unleased(connection: Connection, project_id: int, splits: set[str]) ->
     at = now(connection)
     for split in splits:
         dropped = connection.execute(DROP_FREE, {"in_project": project_id, "in_split": split, "at": at}).scalars()
-        for chunk in chunks(list(dropped), CHUNK):
+        for chunk in chunks(list(dropped)):
             connection.execute(delete(Selections).where(Selections.sentence_id.in_(chunk)))
 
 

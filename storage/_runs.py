@@ -1,7 +1,6 @@
 """Runs: one row for each training, its heartbeat and its end."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Select, exists, insert, select, update
@@ -14,8 +13,6 @@ from storage._suggestions import project_of_run
 from storage.database import chunks, now, upsert
 from storage.records import Run, RunState, Split
 from storage.tables import Runs, RunTrainingSentences, Sentences, ServingRuns
-
-CHUNK = 5_000  # below the number of parameters either database takes
 
 
 def start(
@@ -128,19 +125,10 @@ def last_run(connection: Connection, project_id: int) -> Run | None:
     return None if row is None else _record(row)
 
 
-def stale(connection: Connection, older_than_seconds: float) -> list[Run]:
-    """Running runs whose heartbeat is older than that, oldest first."""
-    limit = now(connection) - timedelta(seconds=older_than_seconds)
-    rows = connection.execute(
-        select(Runs.__table__).where(Runs.state == RunState.RUNNING.value, Runs.heartbeat_at < limit).order_by(Runs.id)
-    )
-    return [_record(row) for row in rows]
-
-
 def add_training_sentences(connection: Connection, run_id: int, sentence_ids: Sequence[int]) -> None:
     """Note what the run is trained on; Refused for evaluation sentences and for their duplicates in the pool."""
     project_id = project_of_run(connection, run_id)
-    for chunk in chunks(known_ids(sentence_ids), CHUNK):
+    for chunk in chunks(known_ids(sentence_ids)):
         twins = connection.execute(_twins_of_reserve(chunk)).scalars().all()
         if twins:
             raise Refused(

@@ -16,7 +16,6 @@ from storage.database import MANY_ROWS, TO_JSON, chunks, refresh_statistics
 from storage.records import ImportCounts, NewSentence, Sentence, Split
 from storage.tables import Annotations, Queue, Sentences
 
-CHUNK = 5_000  # below the number of parameters either database takes
 PAGE = 1_000  # sentences read in one transaction
 
 SENTENCE_COLUMNS = (
@@ -175,10 +174,10 @@ def _load_twins(
     groups = list({sentence.group for sentence, _ in sentences if sentence.group})
     rows = {}
     for column, values in ((Sentences.content_hash, hashes), (Sentences.group_key, groups)):
-        for chunk in chunks(values, CHUNK):
+        for chunk in chunks(values):
             rows.update({row.id: row for row in connection.execute(columns.where(column.in_(chunk)))})
     roots = {row.duplicate_of or row.id for row in rows.values()}
-    for chunk in chunks(sorted(roots - rows.keys()), CHUNK):
+    for chunk in chunks(sorted(roots - rows.keys())):
         rows.update({row.id: row for row in connection.execute(columns.where(Sentences.id.in_(chunk)))})
     annotated = _annotated_roots(connection, sorted(roots))
     entries = {number: _Entry(Split(row.split), number, number in annotated) for number, row in sorted(rows.items())}
@@ -193,7 +192,7 @@ def _load_twins(
 def _annotated_roots(connection: Connection, roots: Sequence[int]) -> set[int]:
     """Those of which they themselves or a duplicate have an annotation."""
     found: set[int] = set()
-    for chunk in chunks(roots, CHUNK):
+    for chunk in chunks(roots):
         statement = select(func.coalesce(Sentences.duplicate_of, Sentences.id)).where(
             or_(Sentences.id.in_(chunk), Sentences.duplicate_of.in_(chunk)),
             exists().where(Annotations.sentence_id == Sentences.id),

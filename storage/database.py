@@ -37,6 +37,7 @@ ATTEMPTS_AT_DEADLOCK = 5
 WRITE = "maner_write"
 DEADLOCK_STATES = {"40001", "40P01"}  # serialization failure, deadlock: PostgreSQL asks to repeat the transaction
 MANY_ROWS = 500  # new rows that change what a database should know of a table
+MOST_PARAMETERS = 5_000  # of one statement: either database takes more
 UNDEFINED_TABLE = "42P01"  # PostgreSQL; SQLite says "no such table" as an operational error
 TO_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 SERVER_TIME = select(func.clock_timestamp())
@@ -144,7 +145,7 @@ def refresh_statistics(connection: Connection, table: type[Base]) -> None:
         connection.execute(text(f"ANALYZE {table.__tablename__}"))
 
 
-def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+def chunks(items: Sequence[T], size: int = MOST_PARAMETERS) -> Iterator[Sequence[T]]:
     """The items in pieces of at most `size`: `[1, 2, 3], 2 -> [1, 2], [3]`."""
     for start in range(0, len(items), size):
         yield items[start : start + size]

@@ -295,10 +295,6 @@ class Store:
         """The project's newest run, None before the first."""
         return self._database.read(_runs.last_run, project_id)
 
-    def stale_runs(self, older_than_seconds: float) -> list[Run]:
-        """Running runs of all projects that gave no sign of life for so many seconds."""
-        return self._database.read(_runs.stale, older_than_seconds)
-
     def save_predictions(self, run_id: int, predictions: Iterable[RunPrediction]) -> None:
         """Keep predictions on the reserve; Refused for pool sentences. A transaction for each ROWS_PER_WRITE rows."""
         for chunk in _in_chunks(predictions):

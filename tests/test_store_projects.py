@@ -80,6 +80,7 @@ def test_a_label_that_stands_in_an_annotation_cannot_be_removed(store: Store) ->
     [
         ({"name": " "}, "needs a name"),
         ({"name": "x" * 201}, "200 are the most"),
+        ({"language": "x" * 41}, "40 are the most"),
         ({"direction": "up"}, "direction 'up'"),
         ({"retrain_every": 0}, "retrain_every is 0"),
         ({"retrain_after_seconds": -1}, "retrain_after_seconds is -1"),

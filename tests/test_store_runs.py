@@ -67,14 +67,6 @@ def test_a_run_that_is_done_cannot_fail(store: Store) -> None:
         store.fail_run(run, "too late")
 
 
-def test_a_running_run_without_a_heartbeat_is_stale(store: Store) -> None:
-    project = new_project(store)
-    silent, done = start_run(store, project), start_run(store, project)
-    store.finish_run(done, {}, None, False, "")
-    assert store.stale_runs(60) == []
-    assert [run.id for run in store.stale_runs(-1)] == [silent]
-
-
 def test_what_does_not_exist_is_not_found(store: Store) -> None:
     project = new_project(store)
     assert store.last_run(project.id) is None
