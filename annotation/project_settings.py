@@ -41,7 +41,7 @@ def _trimmed(label: Label) -> Label:
 def _check_keys(labels: tuple[Label, ...]) -> None:
     free = [key for key in KEYS if key not in {label.key for label in labels}]
     for label in labels:
-        if label.key.isascii() and label.key.isalpha() and label.key not in KEYS:
+        if label.key == "?" or (label.key.isascii() and label.key.isalpha() and label.key not in KEYS):
             raise InvalidConfig(
                 f"The key {label.key!r} of {label.name} has another meaning on the labelling page; "
                 f"choose for instance {' or '.join(repr(key) for key in free[:2])}"

@@ -26,7 +26,7 @@ _USES: dict[UseAs, str] = {
 }
 _USE_HELP = {
     "pool": "Tags in the file are dropped. A share of the sentences is kept apart for evaluation.",
-    "gold": "Tags in the file count as labels by a person; the model learns from them.",
+    "gold": "Tags in the file count as labels by a person; the model learns from them. A share is kept apart for evaluation.",
     "evaluation": "Tags in the file are the truth every model is measured against; nothing is ever trained on them.",
 }
 _IMPORT_FORMATS = {

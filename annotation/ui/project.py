@@ -106,7 +106,7 @@ def _form(start: ProjectSettings, key: str) -> ProjectSettings:
             start.guidelines,
             height=180,
             key=f"guidelines_{key}",
-            help="Shown beside the sentence while people label. Markdown works.",
+            help="Shown below the sentence while people label. Markdown works.",
             placeholder="What counts as a name? What about titles, nicknames, names within names?",
         ),
     )
@@ -128,6 +128,7 @@ def _basics(start: ProjectSettings, key: str) -> ProjectSettings:
             "Language",
             start.language,
             key=f"language_{key}",
+            max_chars=40,
             placeholder="swa",
             help="A code or a name; only for people",
         ),
