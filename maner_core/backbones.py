@@ -32,7 +32,6 @@ from maner_core.errors import UnsupportedBackbone
 
 BUNDLED = "bundled"
 BUNDLED_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
-BUNDLED_LICENCE = "MIT"
 _BLOCK_BYTES = 18  # f16 scale and 32 weights of 4 bits
 
 
@@ -90,7 +89,7 @@ def quiet_transformers() -> Iterator[None]:
 
 def cache_folder() -> Path:
     """Where built backbones are kept: `backbones` under MANER_HOME (default ./data)."""
-    return Path(os.environ.get("MANER_HOME", "data")) / "backbones"
+    return Path(os.environ.get("MANER_HOME") or "data").expanduser() / "backbones"
 
 
 def bundled_folder(cache: Path | None = None) -> Path:

@@ -60,9 +60,12 @@ def _install_debian_package(name: str) -> bool:
 
 
 def _succeeds(command: list[str], **environment: str) -> bool:
-    done = subprocess.run(
-        command, env={**os.environ, **environment}, timeout=INSTALL_SECONDS, capture_output=True, check=False
-    )
+    try:
+        done = subprocess.run(
+            command, env={**os.environ, **environment}, timeout=INSTALL_SECONDS, capture_output=True, check=False
+        )
+    except subprocess.TimeoutExpired:  # a network that swallows everything
+        return False
     return done.returncode == 0
 
 

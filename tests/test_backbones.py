@@ -152,6 +152,8 @@ def test_four_bit_blocks_are_read_by_hand() -> None:
 def test_the_cache_lies_under_maner_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MANER_HOME", "/somewhere")
     assert cache_folder() == Path("/somewhere/backbones")
+    monkeypatch.setenv("MANER_HOME", "")
+    assert cache_folder() == Path("data/backbones")
     monkeypatch.delenv("MANER_HOME")
     assert cache_folder() == Path("data/backbones")
 
