@@ -73,13 +73,16 @@ def evaluate(gold: Gold, predictions: Predictions) -> dict[str, Any]:
 
 
 def f1_history(store: Store, project_id: int) -> list[RunF1]:
-    """F1 of every finished run on today's evaluation labels, oldest run first; empty without any. Loads no tagger."""
+    """F1 of finished runs on all of today's evaluation labels, oldest run first; empty without any. Loads no tagger.
+
+    A run from before some of these sentences were imported has no predictions on them, so it is left out.
+    """
     gold = evaluation_labels(store, project_id)
     runs = [run for run in store.runs(project_id) if run.state is RunState.DONE] if gold else []
     history = []
     for run in sorted(runs, key=lambda run: run.id):
         metrics = evaluate(gold, store.predictions(run.id))
-        if metrics["evaluation_sentences"]:
+        if metrics["evaluation_sentences"] == len(gold):
             history.append(
                 RunF1(run, metrics["f1"], metrics["f1_low"], metrics["f1_high"], metrics["evaluation_sentences"])
             )

@@ -164,12 +164,13 @@ def _check_out(out: Path) -> None:
 
 def _measure(tagger: "Tagger", corpus: conll.Corpus) -> dict[str, Any]:
     """F1 (0 to 1) with its 95% interval, the counts behind it, and the scores by label."""
-    from maner_core.evaluation import bootstrap_f1, entity_counts, f1_report
+    from maner_core.evaluation import bootstrap_f1, entity_counts, f1_report, seqeval_f1
 
     with _share_bar("evaluate") as on_progress:
         predicted = [prediction.spans for prediction in tagger.predict(corpus.sentences, on_progress)]
     low, high = bootstrap_f1(entity_counts(corpus.spans, predicted))
     report = asdict(f1_report(corpus.spans, predicted))
+    report["f1"] = seqeval_f1(corpus.spans, predicted, [len(sentence) for sentence in corpus.sentences])
     return {
         "sentences": len(corpus.sentences),
         "repaired_tags": corpus.n_repaired,

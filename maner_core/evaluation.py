@@ -68,7 +68,10 @@ def f1_report(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]
 
 
 def seqeval_f1(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]], n_tokens: Sequence[int]) -> float:
-    """The same F1 out of seqeval itself (`mode="strict"`, IOB2): the reference that the fast counts are tested against."""
+    """The same F1 out of seqeval itself (`mode="strict"`, IOB2), which the counts above are tested to equal.
+
+    The pages draw curves and intervals from counts, since seqeval brings scikit-learn with it; commands report this.
+    """
     from seqeval.metrics import f1_score  # imported here because it pulls in scikit-learn, which the web has no use for
     from seqeval.scheme import IOB2
 

@@ -79,6 +79,7 @@ def train(
     UnsupportedBackbone, and RunFailed when no repetition gives finite weights.
     """
     _check(sentences, spans, labels)
+    return_freed_memory()  # of the tagger this process may have used before
     best: tuple[Tagger, TrainReport] | None = None
     started = time.perf_counter()
     for restart in range(config.max_restarts + 1):

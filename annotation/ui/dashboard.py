@@ -12,7 +12,7 @@ from annotation.serving import evaluate, evaluation_labels
 from annotation.ui import charts, navigation
 from annotation.ui.charts import CurvePoint
 from annotation.ui.session import current_annotator, current_project, current_store
-from annotation.ui.text import plain
+from annotation.ui.text import counted, plain
 from annotation.work_state import WorkState, duration, work_state
 from maner_core.spans import Span
 from storage import Progress, Project, Run, RunState, Store
@@ -134,9 +134,11 @@ def _figures(project_id: int) -> None:
     st.subheader("How good the suggestions are", help=_CURVE_HELP)
     if points:
         st.altair_chart(charts.f1_curve(points), key="curve")
+        left_out = len(per_run) - len(points)
         st.caption(
             f"All runs measured on the same {per_run[points[-1].run]['evaluation_sentences']} evaluation sentences "
             "labelled so far, never trained on; the band is the 95 % interval, the diamond is the run that serves."
+            + (f" Left out: {counted(left_out, 'run')} from before some of them were imported." if left_out else "")
         )
     else:
         _no_curve_yet(project, progress, runs)
@@ -237,7 +239,7 @@ def _curve(store: Store, project: Project, runs: Sequence[Run]) -> tuple[list[Cu
             per_label={label: score["f1"] for label, score in metrics["per_label"].items()},
         )
         for run in done
-        if (metrics := per_run[run.id])["f1"] is not None
+        if (metrics := per_run[run.id])["evaluation_sentences"] == len(gold)
     ]
     return points, per_run
 
