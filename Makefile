@@ -1,13 +1,15 @@
 # `make run` and `make test` do all their own set-up on a fresh machine with Python 3.11 or newer.
 PYTHON ?= python3
 PORT ?= 8501
+# People are known by the name they give, so the tool answers this machine alone unless told otherwise.
+ADDRESS ?= 127.0.0.1
 VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: run test check browser clean
 
 run: $(VENV)/run.stamp
-	$(BIN)/streamlit run app.py --server.port $(PORT)
+	$(BIN)/streamlit run app.py --server.address $(ADDRESS) --server.port $(PORT)
 
 test: $(VENV)/dev.stamp browser
 	$(BIN)/python -m pytest

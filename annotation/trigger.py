@@ -52,7 +52,7 @@ class Trigger:
         new = self.store.training_labels_since(project.id, watermark)
         if new >= project.settings.retrain_every:
             return Due(1, f"{new} new labels")
-        if last is None or new < FEWEST_NEW_LABELS:
+        if new < FEWEST_NEW_LABELS:
             return None
         waited = (now - self._oldest_since(project.id, watermark, now)).total_seconds()
         if waited < project.settings.retrain_after_seconds:

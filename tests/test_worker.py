@@ -119,9 +119,12 @@ def test_the_wait_begins_with_the_oldest_new_label(store: Store, home: Path, pro
     assert trigger.due(project, begin + timedelta(seconds=301)) is not None
 
 
-def test_the_first_training_waits_for_n_labels_however_long(store: Store, project: Project) -> None:
-    label(store, project, 49)
+def test_the_first_training_too_comes_after_a_while_with_a_few_labels(store: Store, project: Project) -> None:
+    label(store, project, 4)
     assert due(store, project, later_seconds=1e6) is None
+    label(store, project, 1)
+    assert due(store, project) is None
+    assert due(store, project, later_seconds=301) is not None
 
 
 def test_labels_without_an_entity_start_no_training(store: Store, project: Project) -> None:
