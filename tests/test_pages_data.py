@@ -1,7 +1,9 @@
 """The Data page and the page script, run by Streamlit's own test runner on a real store."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import streamlit as st
@@ -9,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from annotation.labels import make_labels
 from annotation.ui.text import counted, plain
-from storage import Project, ProjectSettings, Split, Store
+from storage import AnnotationDraft, NewSentence, Project, ProjectSettings, Split, Status, Store
 
 ROOT = Path(__file__).parents[1]
 CONLL = b"Asha B-PER\nyuko O\nDodoma B-LOC\n\nJuma B-PER\nalilala O\n\n"
@@ -131,3 +133,25 @@ def test_names_and_messages_cannot_format_the_page() -> None:
 
 def test_one_sentence_is_not_counted_in_the_plural() -> None:
     assert [counted(n, "sentence") for n in (0, 1, 2)] == ["0 sentences", "1 sentence", "2 sentences"]
+
+
+def test_flagged_sentences_are_listed_with_their_comment(store: Store, project: Project) -> None:
+    store.add_sentences(project.id, [NewSentence(("Mto", "Tana"))], None, "test")
+    (sentence,) = store.sentences(project.id, Split.POOL)
+    draft = AnnotationDraft(
+        id=str(uuid4()),
+        sentence_id=sentence.id,
+        status=Status.FLAGGED,
+        spans=(),
+        comment="river or county?",
+        milliseconds=1000,
+        client_time=datetime.now(UTC),
+        suggestion_run=None,
+        supersedes=None,
+    )
+    store.save_annotations(project.id, store.annotator("Juma").id, [draft])
+    app = data_page(store)
+    assert not app.exception
+    assert "Flagged: 1 sentence" in said(app)
+    (row,) = app.dataframe[0].value.to_dict("records")
+    assert (row["Comment"], row["Sentence"], row["By"]) == ("river or county?", "Mto Tana", "Juma")

@@ -14,7 +14,7 @@ from annotation.ui import navigation
 from annotation.ui.session import base_path, current_annotator, current_project, current_store
 from annotation.ui.text import counted, plain
 from maner_core.errors import ManerError
-from storage import Progress, Project, Store
+from storage import Progress, Project, Split, Status, Store
 
 MAX_UPLOAD = 200  # MB
 SHOWN = 20  # lines of a long list
@@ -63,6 +63,8 @@ def page() -> None:
         _counts(progress)
     else:
         st.write("This project holds no sentences yet. Start with a text file: one sentence a line is enough.")
+    if progress.flagged:
+        _flagged(store, project)
     _import(store, project, annotator.id)
     if progress.sentences:
         _export(project)
@@ -77,6 +79,29 @@ def _counts(progress: Progress) -> None:
         st.metric("Flagged", progress.flagged)
         st.metric("For evaluation", progress.reserve, help=f"{progress.evaluation_labelled} of them are labelled")
         st.metric("Duplicates", progress.duplicates, help="Kept and exported, but nobody is asked to label them")
+
+
+def _flagged(store: Store, project: Project) -> None:
+    """What people flagged and why: nothing is trained on it until somebody labels it anew."""
+    items = [item for split in Split for item in store.labelled(project.id, split, (Status.FLAGGED,))]
+    people = {item.annotation.annotator_id for item in items}
+    names = {annotator_id: store.annotator_by_id(annotator_id).name for annotator_id in people}
+    rows = [
+        {
+            "Comment": item.annotation.comment,
+            "Sentence": item.sentence.text or " ".join(item.sentence.tokens),
+            "By": names[item.annotation.annotator_id],
+            "When": item.annotation.created_at,
+        }
+        for item in items
+    ]
+    with st.expander(f"Flagged: {counted(len(rows), 'sentence')}", icon=":material/flag:"):
+        st.dataframe(
+            rows,
+            hide_index=True,
+            key="flagged",
+            column_config={"When": st.column_config.DatetimeColumn(format="distance")},
+        )
 
 
 def _import(store: Store, project: Project, annotator_id: int) -> None:
