@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from annotation.sampling import RANDOM_REASON
 from annotation.sync_request import SyncRequest
 from annotation.work_state import WorkState, work_state
 from storage import HandOut, Origin, Progress, Project, QueueItem, Rejection, Run, Split, Store, SuggestWhen
@@ -22,7 +23,6 @@ EARNED_SENTENCES = 50  # ... on at least so many evaluation sentences
 LOW_WATER = 1_000  # free sentences in the queue below which it is filled up: enough for 20 tabs to hold 20 each
 TOP_UP_TO = 2_000  # free sentences in the queue after filling it up
 FRUITLESS_SECONDS = 5.0  # after finding nothing to add, not to look again for so long
-RANDOM_REASON = "drawn at random"  # also of reserve sentences: people must not treat them differently
 LAST_RANK = 1_000_000  # what the worker ranks comes before what only fills the queue
 REMEMBER_SECONDS = 1.0  # how old the counts in an answer may be where they are cheap
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from annotation.sampling import ACQUISITION_FUNCTIONS, Pick, Pool, query_strategy, random, select, why
+from annotation.sampling import ACQUISITION_FUNCTIONS, RANDOM_REASON, Pick, Pool, query_strategy, random, select, why
 from annotation.serving import checkpoint_folder, evaluate, evaluation_labels, judge, prune_checkpoints, run_folder
 from annotation.tagging import LoadedTagger, TaggerPrediction, Tools, TrainFunction, TrainProgress, real_tools
 from maner_core.config import TrainConfig
@@ -268,10 +268,8 @@ class _Round:
         sentence, score = pool.sentences[pick.index], pool.scores
         if not pick.by_chance:
             reason = why(pool.predictions[pick.index].probabilities, pool.tags, sentence.tokens)
-        elif not self.labelled.opens_gate and self.project.settings.strategy != "random":
-            reason = f"drawn at random: the tagger chooses from {GATE_LABELS} labels and {GATE_ENTITIES} entities on"
         else:
-            reason = "drawn at random"
+            reason = RANDOM_REASON
         return QueueItem(
             sentence_id=sentence.id,
             origin=Origin.RANDOM if pick.by_chance else Origin.ACTIVE,

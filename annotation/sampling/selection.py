@@ -11,6 +11,9 @@ from annotation.sampling.pool import FloatArray, Pool
 from annotation.sampling.strategies import QueryStrategy, random
 from maner_core.spans import OUTSIDE
 
+RANDOM_REASON = "drawn at random"
+"""What a person is told of every sentence chosen by chance, evaluation sentences too: they must look the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pick:
