@@ -177,3 +177,18 @@ def _migrate(url: str) -> None:
     store = Store(url)
     store.migrate()
     store.close()
+
+
+@pytest.fixture
+def page_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """An empty store that the pages find by the environment, as the app does."""
+    import streamlit as st  # here, so that tests of anything else need not wait for it
+
+    url = f"sqlite:///{tmp_path / 'maner.db'}"
+    monkeypatch.setenv("MANER_HOME", str(tmp_path))
+    monkeypatch.setenv("MANER_DATABASE_URL", url)
+    store = Store(url)
+    store.migrate()
+    yield store
+    st.cache_resource.clear()
+    store.close()

@@ -2,12 +2,10 @@
 
 import json
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from annotation import api
@@ -18,15 +16,8 @@ SCRIPT = "from annotation.ui import annotate\nannotate.page()"
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    url = f"sqlite:///{tmp_path / 'maner.db'}"
-    monkeypatch.setenv("MANER_HOME", str(tmp_path))
-    monkeypatch.setenv("MANER_DATABASE_URL", url)
-    store = Store(url)
-    store.migrate()
-    yield store
-    st.cache_resource.clear()
-    store.close()
+def store(page_store: Store) -> Store:
+    return page_store
 
 
 def make_project(store: Store, labels: tuple[Label, ...] = make_labels(["PER", "LOC"])) -> Project:

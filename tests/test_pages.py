@@ -1,12 +1,9 @@
 """Every page run by Streamlit's own test runner on a real store: what it shows, and that looking changes nothing."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from annotation.labels import make_labels
@@ -27,15 +24,8 @@ PAGES = ("dashboard", "data", "project")
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    url = f"sqlite:///{tmp_path / 'maner.db'}"
-    monkeypatch.setenv("MANER_HOME", str(tmp_path))
-    monkeypatch.setenv("MANER_DATABASE_URL", url)
-    store = Store(url)
-    store.migrate()
-    yield store
-    st.cache_resource.clear()
-    store.close()
+def store(page_store: Store) -> Store:
+    return page_store
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """The Data page and the page script, run by Streamlit's own test runner on a real store."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from annotation.labels import make_labels
@@ -19,15 +17,8 @@ TEXT = b"Asha yuko Dodoma.\nAsha yuko Dodoma.\nMvua ilinyesha Arusha wiki nzima.
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    url = f"sqlite:///{tmp_path / 'maner.db'}"
-    monkeypatch.setenv("MANER_HOME", str(tmp_path))
-    monkeypatch.setenv("MANER_DATABASE_URL", url)
-    store = Store(url)
-    store.migrate()
-    yield store
-    st.cache_resource.clear()
-    store.close()
+def store(page_store: Store) -> Store:
+    return page_store
 
 
 @pytest.fixture
