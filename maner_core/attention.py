@@ -1,7 +1,8 @@
-"""Attention that is fast for short sentences on a CPU: float32, without dropout of attention weights.
+"""Attention that is fast for short sentences on a CPU, without dropout of attention weights.
 
-In bfloat16 the CPU kernel's backward pass is several times slower than in float32, and dropping attention weights forces a
-path that writes out every weight. Measured by tests/benchmarks/attention_speed.py.
+torch's fused CPU kernel is several times slower backward in bfloat16 than in float32, and dropping attention weights forces a
+path that writes out every weight. So training in bfloat16 writes the weights out as two matrix products and a softmax, and
+all else uses the fused kernel. Measured by tests/benchmarks/attention_speed.py.
 """
 
 from typing import Any
@@ -26,11 +27,20 @@ def use_fast_attention(encoder: Any) -> None:
 def attention(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
 ) -> tuple[Tensor, None]:
-    """query, key, value: (batch, heads, length, head width) -> (batch, length, heads, head width), and no weights."""
+    """query, key, value: (batch, heads, length, head width) -> (batch, length, heads, head width), and no weights.
+
+    attention_mask: (batch, 1, length, length), True where a position may be seen; None where all may.
+    """
     options["dropout"] = 0.0
-    if query.device.type != "cpu":
-        states, _ = sdpa_attention_forward(module, query, key, value, attention_mask, **options)
-        return states, None
-    with torch.autocast("cpu", enabled=False):
-        states, _ = sdpa_attention_forward(module, query.float(), key.float(), value.float(), attention_mask, **options)
-    return states.to(query.dtype), None
+    if query.device.type == "cpu" and query.dtype == torch.bfloat16 and torch.is_grad_enabled():
+        return _written_out(query, key, value, attention_mask, options.get("scaling")), None
+    states, _ = sdpa_attention_forward(module, query, key, value, attention_mask, **options)
+    return states, None
+
+
+def _written_out(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float | None) -> Tensor:
+    scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
+    scores = (query * scaling) @ key.transpose(-1, -2)  # (batch, heads, length, length)
+    if mask is not None:
+        scores = scores.masked_fill_(~mask, torch.finfo(scores.dtype).min)
+    return (scores.softmax(dim=-1) @ value).transpose(1, 2).contiguous()  # (batch, length, heads, head width)

@@ -47,9 +47,11 @@ class TrainConfig:
     """Train only the sub-word rows that occur in the training sentences; the result is the same, only cheaper."""
     mixed_precision: bool = True
     """Use bfloat16 where the hardware has it."""
+    subwords_at_once: int = 1024
+    """Sub-words, padding included, that go through the network at once in training; a larger batch is done in parts."""
 
     def __post_init__(self) -> None:
-        positive = ("batch_size", "max_length", "learning_rate", "head_learning_rate", "clip_norm")
+        positive = ("batch_size", "max_length", "subwords_at_once", "learning_rate", "head_learning_rate", "clip_norm")
         for name in positive:
             if getattr(self, name) <= 0:
                 raise InvalidConfig(f"{name} is {getattr(self, name)}; it must be greater than 0")

@@ -2,8 +2,13 @@
 
 import ctypes
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # the names of glibc's mallopt(3)
+_GLIBC_DEFAULT = 128 * 1024
 
 
 def best_device() -> str:
@@ -16,6 +21,22 @@ def has_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+@contextmanager
+def reused_memory() -> Iterator[None]:
+    """Let glibc keep large blocks that are freed meanwhile: new ones from the machine cost a page fault every 4 kB."""
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "mallopt"):  # glibc only
+        yield
+        return
+    for name in (_TRIM_THRESHOLD, _MMAP_THRESHOLD):
+        libc.mallopt(name, 1 << 30)
+    try:
+        yield
+    finally:
+        for name in (_TRIM_THRESHOLD, _MMAP_THRESHOLD):
+            libc.mallopt(name, _GLIBC_DEFAULT)
 
 
 def return_freed_memory() -> None:

@@ -29,9 +29,9 @@ class TokenTagger(nn.Module):
         ids, attention_mask: (batch, length); rows, columns: (n_words,) -> (n_words, n_tags), (n_words, hidden), float32
         """
         states = self.encoder(input_ids=ids, attention_mask=attention_mask).last_hidden_state  # (batch, length, hidden)
-        words = states[rows, columns]  # (n_words, hidden)
+        words = states[rows, columns].float()  # (n_words, hidden)
         logits = self.head(self.dropout(words))  # (n_words, n_tags)
-        return logits.float(), words.float()
+        return logits.float(), words
 
 
 class TrimmedEmbedding(nn.Module):

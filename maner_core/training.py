@@ -9,6 +9,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,12 +21,14 @@ from torch import Tensor, nn
 from maner_core.backbones import load_backbone
 from maner_core.checkpoints import save_checkpoint
 from maner_core.config import TrainConfig
-from maner_core.devices import best_device, has_bfloat16, return_freed_memory
+from maner_core.devices import best_device, has_bfloat16, return_freed_memory, reused_memory
+from maner_core.dropout import use_fast_dropout
 from maner_core.encoding import Window, WordEncoder
 from maner_core.errors import InvalidInput, RunFailed
 from maner_core.evaluation import f1_report
 from maner_core.inference import Tagger, pad_windows
 from maner_core.model import TokenTagger, trim_vocabulary
+from maner_core.optimiser import Optimiser
 from maner_core.spans import Span, iob2_tags, spans_to_tags, validate_spans
 
 _BUCKET_BATCHES = 16
@@ -55,8 +58,8 @@ class TrainReport:
     device: str
     seed: int
     restarts: int
-    batch_size: int
-    """Sentences that went through the encoder at once; less than the configured batch where memory was short."""
+    subwords_at_once: int
+    """Sub-words that went through the network at once; less than configured where memory was short."""
 
 
 OnProgress = Callable[[Progress], None]
@@ -124,9 +127,9 @@ def _train_where_it_fits(
     on_progress: OnProgress | None,
     cache: Path | None,
 ) -> tuple[Tagger, TrainReport]:
-    """One training on the best device; when its memory runs out with half the sentences at once, at last on the CPU."""
+    """One training on the best device; when its memory runs out with half the sub-words at once, at last on the CPU."""
     device = best_device()
-    at_once = config.batch_size
+    at_once = config.subwords_at_once
     while True:
         try:
             return _train_once(sentences, spans, labels, config, torch.device(device), at_once, on_progress, cache)
@@ -135,7 +138,8 @@ def _train_where_it_fits(
                 raise RunFailed("the machine has too little memory for this backbone; choose a smaller one") from None
         # Outside the handler, where the failed attempt's tensors are no longer held by its traceback.
         torch.cuda.empty_cache()
-        device, at_once = ("cuda", at_once // 2) if at_once > 1 else ("cpu", config.batch_size)
+        # Less than one window at once is one window.
+        device, at_once = ("cuda", at_once // 2) if at_once > config.max_length else ("cpu", config.subwords_at_once)
 
 
 def _train_once(
@@ -170,7 +174,7 @@ def _train_once(
         device=str(device),
         seed=config.seed,
         restarts=0,
-        batch_size=at_once,
+        subwords_at_once=at_once,
     )
     return tagger, report
 
@@ -207,36 +211,40 @@ def _optimise(
     Stops at a loss or gradient that is not finite, before it reaches the weights, and returns nan.
     """
     steps = config.steps(len(examples))
-    optimiser = torch.optim.AdamW(_parameter_groups(model, config), fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _warm_up_and_decay(steps, config.warmup_fraction))
-    batches = _batches(
-        [len(window.ids) for window, _ in examples], config.batch_size, np.random.default_rng(config.seed)
-    )
-    autocast = config.mixed_precision and has_bfloat16(device)
+    lengths = [len(window.ids) for window, _ in examples]
+    batches = _batches(lengths, config.batch_size, np.random.default_rng(config.seed))
+    if device.type == "cpu":
+        use_fast_dropout(model, config.seed)
+    bfloat16 = config.mixed_precision and has_bfloat16(device)
     losses: list[float] = []
     started = time.perf_counter()
     model.train()
-    for step in range(1, steps + 1):
-        batch = next(batches)
-        n_words = sum(len(examples[i][1]) for i in batch)
-        loss = 0.0
-        for first in range(0, len(batch), at_once):
-            part = [examples[i] for i in batch[first : first + at_once]]
-            with torch.autocast(device.type, torch.bfloat16, enabled=autocast):
-                part_loss = _loss(model, part, pad, device) / n_words
-            part_loss.backward()  # type: ignore[no-untyped-call]
-            loss += part_loss.item()
-        norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
-        if not math.isfinite(loss + norm.item()):
-            return math.nan, step
-        optimiser.step()
-        schedule.step()
-        optimiser.zero_grad(set_to_none=True)
-        losses.append(loss)
-        if on_progress is not None:
-            seconds = time.perf_counter() - started
-            on_progress(Progress(step, steps, loss, seconds / step * (steps - step)))
+    with reused_memory(), closing(Optimiser(model, config, steps, bfloat16)) as optimiser:
+        for step in range(1, steps + 1):
+            batch = next(batches)
+            n_words = sum(len(examples[i][1]) for i in batch)
+            loss = 0.0
+            for part in _parts(batch, lengths, at_once):
+                part_loss = _loss(model, [examples[i] for i in part], pad, device) / n_words
+                part_loss.backward()  # type: ignore[no-untyped-call]
+                loss += part_loss.item()
+            if not math.isfinite(loss) or not math.isfinite(optimiser.step()):
+                return math.nan, step
+            losses.append(loss)
+            if on_progress is not None:
+                seconds = time.perf_counter() - started
+                on_progress(Progress(step, steps, loss, seconds / step * (steps - step)))
     return float(np.mean(losses[-max(1, steps // 10) :])), steps
+
+
+def _parts(batch: Sequence[int], lengths: Sequence[int], at_once: int) -> list[list[int]]:
+    """Cut a batch into parts of at most `at_once` sub-words with their padding; one window may be longer than that."""
+    parts: list[list[int]] = []
+    for i in sorted(batch, key=lambda i: lengths[i]):
+        if not parts or (len(parts[-1]) + 1) * lengths[i] > at_once:
+            parts.append([])
+        parts[-1].append(i)
+    return parts
 
 
 def _loss(model: TokenTagger, examples: Sequence[Example], pad: int, device: torch.device) -> Tensor:
@@ -245,29 +253,6 @@ def _loss(model: TokenTagger, examples: Sequence[Example], pad: int, device: tor
     gold = torch.tensor([tag for _, tags in examples for tag in tags], device=device)  # (n_words,)
     logits, _ = model(ids, mask, rows, columns)  # (n_words, n_tags)
     return nn.functional.cross_entropy(logits, gold, reduction="sum")
-
-
-def _parameter_groups(model: TokenTagger, config: TrainConfig) -> list[dict[str, object]]:
-    """Head and encoder have their own learning rates; only matrices decay, and among them no embedding.
-
-    Embeddings are left out because decay would also move rows of sub-words that never occur.
-    """
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        rate = config.head_learning_rate if name.startswith("head.") else config.learning_rate
-        decays = parameter.ndim >= 2 and "embedding" not in name.lower()
-        groups.setdefault((rate, config.weight_decay if decays else 0.0), []).append(parameter)
-    return [{"params": params, "lr": rate, "weight_decay": decay} for (rate, decay), params in groups.items()]
-
-
-def _warm_up_and_decay(steps: int, warmup_fraction: float) -> Callable[[int], float]:
-    """Factor of the learning rate before step `done` + 1: up to 1 over the warm-up, then down to 0."""
-    warmup = max(1, round(steps * warmup_fraction))
-
-    def factor(done: int) -> float:
-        return min((done + 1) / warmup, (steps - done) / max(1, steps - warmup + 1))
-
-    return factor
 
 
 def _batches(lengths: Sequence[int], batch_size: int, rng: np.random.Generator) -> Iterator[list[int]]:

@@ -28,7 +28,7 @@ REPORT = TrainReport(
     device="cpu",
     seed=4,
     restarts=0,
-    batch_size=8,
+    subwords_at_once=1024,
 )
 
 

@@ -22,6 +22,7 @@ from maner_core.config import PRESETS, TrainConfig
 from maner_core.encoding import WordEncoder
 from maner_core.errors import InvalidConfig, InvalidInput, InvalidSpans, ManerError, RunFailed, UnknownName
 from maner_core.inference import Tagger
+from maner_core.optimiser import warm_up_and_decay
 from maner_core.training import Progress, TrainReport, train
 
 
@@ -92,7 +93,7 @@ def test_progress_counts_every_step_and_the_report_tells_what_it_cost(bert: Path
     assert heard[-1].seconds_left == 0.0
     assert heard[0].seconds_left > 0.0
     assert heard[0].loss == pytest.approx(math.log(5), rel=0.3)  # five tags, none preferred
-    assert (report.steps, report.seed, report.restarts, report.batch_size) == (20, 7, 0, 8)
+    assert (report.steps, report.seed, report.restarts, report.subwords_at_once) == (20, 7, 0, 1024)
     assert report.loss == pytest.approx(np.mean([progress.loss for progress in heard[-2:]]))
     assert report.device in ("cpu", "cuda")
     assert report.seconds > 0
@@ -129,13 +130,13 @@ def test_parts_of_a_batch_add_up_to_the_batch(tmp_path: Path) -> None:
     values |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     settings_file.write_text(json.dumps(values), encoding="utf-8")
     losses: dict[int, list[float]] = {}
-    for at_once in (8, 3):
+    for at_once in (1024, 40):
         heard: list[Progress] = []
         config = fast(backbone, dropout=0.0)
         training._train_once(SENTENCES, SPANS, LABELS, config, torch.device("cpu"), at_once, heard.append, None)
         losses[at_once] = [progress.loss for progress in heard]
-    assert losses[3] == pytest.approx(losses[8], rel=1e-3)
-    assert losses[8][-1] < losses[8][0]
+    assert losses[40] == pytest.approx(losses[1024], rel=1e-3)
+    assert losses[40][-1] < losses[40][0]
 
 
 @settings(deadline=None)
@@ -158,10 +159,10 @@ def test_batches_hold_sentences_of_like_length_in_a_new_order_each_pass() -> Non
 
 
 def test_the_learning_rate_rises_and_falls_by_hand() -> None:
-    factor = training._warm_up_and_decay(10, 0.2)
+    factor = warm_up_and_decay(10, 0.2)
     expected = [1 / 2, 1, 8 / 9, 7 / 9, 6 / 9, 5 / 9, 4 / 9, 3 / 9, 2 / 9, 1 / 9]
     assert [factor(done) for done in range(10)] == pytest.approx(expected)
-    without_warm_up = training._warm_up_and_decay(4, 0.0)
+    without_warm_up = warm_up_and_decay(4, 0.0)
     assert [without_warm_up(done) for done in range(4)] == pytest.approx([1, 3 / 4, 2 / 4, 1 / 4])
 
 
@@ -200,22 +201,23 @@ class ShortOfMemory:
         return self._train_once(*[*before, cpu, at_once, on_progress, cache])
 
 
-def test_out_of_memory_halves_the_sentences_at_once(
+def test_out_of_memory_halves_the_sub_words_at_once(
     bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine = ShortOfMemory(monkeypatch, fits="cuda 2")
+    machine = ShortOfMemory(monkeypatch, fits="cuda 256")
     report = train(SENTENCES, SPANS, LABELS, fast(bert), tmp_path / "run")
-    assert machine.tried == [("cuda", 8), ("cuda", 4), ("cuda", 2)]
-    assert report.batch_size == 2
+    assert machine.tried == [("cuda", 1024), ("cuda", 512), ("cuda", 256)]
+    assert report.subwords_at_once == 256
 
 
-def test_out_of_memory_with_a_single_sentence_goes_to_the_cpu_with_the_whole_batch(
+def test_out_of_memory_with_a_single_window_goes_to_the_cpu_with_all_that_was_configured(
     bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine = ShortOfMemory(monkeypatch, fits="cpu 6")
-    report = train(SENTENCES, SPANS, LABELS, fast(bert, batch_size=6), tmp_path / "run")
-    assert machine.tried == [("cuda", 6), ("cuda", 3), ("cuda", 1), ("cpu", 6)]
-    assert (report.batch_size, report.device) == (6, "cpu")
+    machine = ShortOfMemory(monkeypatch, fits="cpu 600")
+    config = fast(bert, subwords_at_once=600, max_length=128)
+    report = train(SENTENCES, SPANS, LABELS, config, tmp_path / "run")
+    assert machine.tried == [("cuda", 600), ("cuda", 300), ("cuda", 150), ("cuda", 75), ("cpu", 600)]
+    assert (report.subwords_at_once, report.device) == (600, "cpu")
 
 
 def test_out_of_memory_everywhere_fails_with_a_remedy(
