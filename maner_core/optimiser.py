@@ -1,12 +1,16 @@
 """AdamW on float32 weights behind a network that may compute in bfloat16, with clipping and the rise and fall of its rate."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
 
 from maner_core.config import TrainConfig
 from maner_core.model import TokenTagger
+
+_SLICE = 1 << 21
+"""Weights that are updated together: their gradients are in float32 meanwhile, and small enough to stay in the cache."""
 
 
 class Optimiser:
@@ -19,19 +23,31 @@ class Optimiser:
 
     def __init__(self, model: TokenTagger, config: TrainConfig, steps: int, bfloat16: bool) -> None:
         self._clip_norm = config.clip_norm
-        self._exact: dict[nn.Parameter, Tensor] = {}  # weight in the network -> the same weight in float32
-        for weight in model.parameters():
-            self._exact[weight] = weight.data
+        self._factor = warm_up_and_decay(steps, config.warmup_fraction)
+        self._done = 0
+        self._exact = {weight: weight.data for weight in model.parameters()}
         if bfloat16:
             for weight in model.encoder.parameters():
                 weight.data = weight.data.to(torch.bfloat16)
-        groups = _parameter_groups(model, config)
-        for group in groups:
-            group["params"] = [self._exact[weight] for weight in group["params"]]  # type: ignore[attr-defined]
-        self._adamw = torch.optim.AdamW(groups, fused=True)
-        self._schedule = torch.optim.lr_scheduler.LambdaLR(
-            self._adamw, warm_up_and_decay(steps, config.warmup_fraction)
-        )
+        self._slices = [
+            (weights, torch.optim.AdamW(self._groups(weights, config), fused=True))
+            for weights in _slices(dict(model.named_parameters()))
+        ]
+
+    def _groups(self, weights: dict[str, nn.Parameter], config: TrainConfig) -> list[dict[str, object]]:
+        """Head and encoder have their own learning rates; only matrices decay, and among them no embedding.
+
+        Embeddings are left out because decay would also move rows of sub-words that never occur.
+        """
+        groups: dict[tuple[float, float], list[Tensor]] = {}
+        for name, weight in weights.items():
+            rate = config.head_learning_rate if name.startswith("head.") else config.learning_rate
+            decays = weight.ndim >= 2 and "embedding" not in name.lower()
+            groups.setdefault((rate, config.weight_decay if decays else 0.0), []).append(self._exact[weight])
+        return [
+            {"params": exact, "lr": rate, "initial_lr": rate, "weight_decay": decay}
+            for (rate, decay), exact in groups.items()
+        ]
 
     @torch.no_grad()
     def step(self) -> float:
@@ -39,40 +55,47 @@ class Optimiser:
 
         A norm that is not finite leaves every weight as it was.
         """
-        exact = [(weight, copy) for weight, copy in self._exact.items() if weight.grad is not None]
-        for weight, copy in exact:
-            assert weight.grad is not None
-            copy.grad = weight.grad.float()
+        gradients = [weight.grad for weight in self._exact if weight.grad is not None]
+        norm: float = torch.stack([torch.linalg.vector_norm(g, dtype=torch.float32) for g in gradients]).norm().item()
+        if math.isfinite(norm):
+            clip = min(1.0, self._clip_norm / (norm + 1e-6))
+            factor = self._factor(self._done)
+            self._done += 1
+            for weights, adamw in self._slices:
+                self._update(weights.values(), adamw, clip, factor)
+        for weight in self._exact:
             weight.grad = None
-        norm = nn.utils.clip_grad_norm_([copy for _, copy in exact], self._clip_norm)
-        if norm.isfinite():
-            self._adamw.step()
-            self._schedule.step()
-            for weight, copy in exact:
-                if weight.data_ptr() != copy.data_ptr():
-                    weight.copy_(copy)
-        for _, copy in exact:
-            copy.grad = None
-        return norm.item()
+        return norm
+
+    def _update(self, weights: Iterable[nn.Parameter], adamw: torch.optim.AdamW, clip: float, factor: float) -> None:
+        moved = [(weight, self._exact[weight]) for weight in weights if weight.grad is not None]
+        for weight, exact in moved:
+            assert weight.grad is not None
+            exact.grad = weight.grad.float().mul_(clip)
+            weight.grad = None
+        for group in adamw.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+        adamw.step()
+        for weight, exact in moved:
+            exact.grad = None
+            if weight.dtype != exact.dtype:
+                weight.copy_(exact)
 
     def close(self) -> None:
         """Put the float32 weights into the network."""
-        for weight, copy in self._exact.items():
+        for weight, exact in self._exact.items():
             weight.grad = None
-            weight.data = copy
+            weight.data = exact
 
 
-def _parameter_groups(model: TokenTagger, config: TrainConfig) -> list[dict[str, object]]:
-    """Head and encoder have their own learning rates; only matrices decay, and among them no embedding.
-
-    Embeddings are left out because decay would also move rows of sub-words that never occur.
-    """
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        rate = config.head_learning_rate if name.startswith("head.") else config.learning_rate
-        decays = parameter.ndim >= 2 and "embedding" not in name.lower()
-        groups.setdefault((rate, config.weight_decay if decays else 0.0), []).append(parameter)
-    return [{"params": params, "lr": rate, "weight_decay": decay} for (rate, decay), params in groups.items()]
+def _slices(weights: dict[str, nn.Parameter]) -> list[dict[str, nn.Parameter]]:
+    """Cut the weights, in their order, into parts of about _SLICE numbers."""
+    slices: list[dict[str, nn.Parameter]] = [{}]
+    for name, weight in weights.items():
+        if sum(other.numel() for other in slices[-1].values()) >= _SLICE:
+            slices.append({})
+        slices[-1][name] = weight
+    return slices
 
 
 def warm_up_and_decay(steps: int, warmup_fraction: float) -> Callable[[int], float]:

@@ -8,7 +8,18 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("maner_core", "annotation", "storage")
-TORCH_MODULES = {"attention", "backbones", "checkpoints", "devices", "encoding", "inference", "model", "training"}
+TORCH_MODULES = {
+    "attention",
+    "backbones",
+    "checkpoints",
+    "devices",
+    "dropout",
+    "encoding",
+    "inference",
+    "model",
+    "optimiser",
+    "training",
+}
 
 MODULES = sorted([ROOT / "app.py", *(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))])
 
