@@ -1,0 +1,163 @@
+"""What each measure brings: seconds of a training step with all of them and with each one taken away, turn by turn.
+
+    python tests/benchmarks/training_steps.py --data FOLDER [--system maner] [--rounds 3]
+
+FOLDER holds train.txt in two columns. Every arm trains the same network on the same 100 sentences from the same seed. The last
+lines count the floating-point operations of a step and set the time beside the rate at which this machine multiplies matrices.
+"""
+
+import contextlib
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Annotated, Any
+from unittest.mock import patch
+
+import torch
+import typer
+from torch.utils.flop_counter import FlopCounterMode
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+from maner_core import optimiser, training
+from maner_core.attention import NAME
+from maner_core.backbones import load_backbone
+from maner_core.config import TrainConfig
+from maner_core.conll import read
+from maner_core.encoding import WordEncoder
+from maner_core.model import TokenTagger, trim_vocabulary
+from maner_core.spans import iob2_tags
+
+SENTENCES = 100
+Changes = tuple[dict[str, Any], Callable[[], AbstractContextManager[Any]]]
+
+
+@contextmanager
+def _attention_in_float32() -> Iterator[None]:
+    from transformers import AttentionInterface
+
+    def fused(module: Any, query: Any, key: Any, value: Any, mask: Any, **options: Any) -> tuple[Any, None]:
+        options["dropout"] = 0.0
+        states, _ = sdpa_attention_forward(module, query.float(), key.float(), value.float(), mask, **options)
+        return states.to(query.dtype), None
+
+    before = AttentionInterface()[NAME]
+    AttentionInterface.register(NAME, fused)
+    try:
+        yield
+    finally:
+        AttentionInterface.register(NAME, before)
+
+
+ARMS: dict[str, Changes] = {
+    "all measures": ({}, contextlib.nullcontext),
+    "the whole vocabulary": ({"trim_vocabulary": False}, contextlib.nullcontext),
+    "float32": ({"mixed_precision": False}, contextlib.nullcontext),
+    "torch's attention, in float32": ({}, _attention_in_float32),
+    "torch's dropout": ({}, lambda: patch.object(training, "use_fast_dropout", lambda model, seed: None)),
+    "batches not sorted by length": ({}, lambda: patch.object(training, "_BUCKET_BATCHES", 1)),
+    "memory returned at once": ({}, lambda: patch.object(training, "reused_memory", contextlib.nullcontext)),
+    "all weights updated together": ({}, lambda: patch.object(optimiser, "_SLICE", 1 << 40)),
+}
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="A folder with train.txt.")],
+    system: str = "maner",
+    steps: int = 26,
+    rounds: int = 3,
+    threads: int = 1,
+) -> None:
+    """Print a Markdown table of milliseconds a step and what follows for the machine."""
+    torch.set_num_threads(threads)
+    corpus = read(data / "train.txt")
+    chosen = Random(0).sample(range(len(corpus.sentences)), SENTENCES)
+    config = TrainConfig(system=system, epochs=0, min_steps=steps, max_steps=0)
+    cost: dict[str, list[tuple[float, float]]] = {name: [] for name in ARMS}
+    padded = operations = 0.0
+    for _ in range(rounds):
+        for name, (changes, context) in ARMS.items():
+            with context():
+                model, examples, pad = _network(replace(config, **changes), corpus, chosen)
+                counting = name == "all measures" and not operations
+                if counting:
+                    padded, operations = _work(model, examples, pad, config)
+                cost[name].append(_milliseconds(model, examples, pad, replace(config, **changes)))
+    write = sys.stdout.write
+    write("| taken away | wall ms a step, median (range) | CPU ms | slower by |\n|---|---|---|---|\n")
+    base = statistics.median(cpu for _, cpu in cost["all measures"])
+    for name, pairs in cost.items():
+        wall, cpu = [pair[0] for pair in pairs], statistics.median(pair[1] for pair in pairs)
+        spread = f"{statistics.median(wall):.0f} ({min(wall):.0f}-{max(wall):.0f})"
+        write(f"| {'nothing' if name == 'all measures' else name} | {spread} | {cpu:.0f} | {cpu / base - 1:.0%} |\n")
+    rate = _matrix_rate()
+    best = min(wall for wall, _ in cost["all measures"])
+    write(
+        f"\nA step of {padded:.0f} sub-words with padding takes {operations / 1e9:.1f} GFLOP. This machine multiplies bfloat16 "
+        f"matrices at {rate / 1e9:.0f} GFLOP/s ({threads} thread(s)): {operations / rate * 1e3:.0f} ms at least. The fastest "
+        f"round reached {operations / (best / 1e3) / rate:.0%} of that rate.\n"
+    )
+
+
+def _network(config: TrainConfig, corpus: Any, chosen: list[int]) -> tuple[TokenTagger, Any, int]:
+    sentences, spans = [corpus.sentences[i] for i in chosen], [corpus.spans[i] for i in chosen]
+    tags = iob2_tags(sorted({span.label for its_spans in corpus.spans for span in its_spans}))
+    encoder, tokenizer = load_backbone(config.backbone)
+    words = WordEncoder(tokenizer, config.system, config.max_length)
+    examples = training._examples(words.windows(sentences), spans, sentences, tags)
+    if config.trim_vocabulary:
+        trim_vocabulary(
+            encoder, torch.tensor(sorted({i for window, _ in examples for i in window.ids} | {words.specials.pad}))
+        )
+    torch.manual_seed(0)
+    return TokenTagger(encoder, len(tags), config.dropout), examples, words.specials.pad
+
+
+def _milliseconds(model: TokenTagger, examples: Any, pad: int, config: TrainConfig) -> tuple[float, float]:
+    """Wall and CPU milliseconds of a step, the first ten steps not counted."""
+    warm, marks = 10, []
+
+    def mark(progress: training.Progress) -> None:
+        marks.append((time.perf_counter(), time.process_time()))
+
+    longer = replace(config, min_steps=config.min_steps + warm)
+    training._optimise(model, examples, pad, longer, torch.device("cpu"), config.subwords_at_once, mark)
+    (wall, cpu), (wall_end, cpu_end) = marks[warm - 1], marks[-1]
+    return (wall_end - wall) / config.min_steps * 1e3, (cpu_end - cpu) / config.min_steps * 1e3
+
+
+def _work(model: TokenTagger, examples: Any, pad: int, config: TrainConfig) -> tuple[float, float]:
+    """Sub-words with their padding, and floating-point operations, of a mean step."""
+    import numpy as np
+
+    lengths = [len(window.ids) for window, _ in examples]
+    batches = training._batches(lengths, config.batch_size, np.random.default_rng(config.seed))
+    counter, padded, n = FlopCounterMode(display=False), 0, 13
+    with counter:
+        for _ in range(n):
+            for part in training._parts(next(batches), lengths, config.subwords_at_once):
+                padded += len(part) * max(lengths[i] for i in part)
+                training._loss(model, [examples[i] for i in part], pad, torch.device("cpu")).backward()  # type: ignore[no-untyped-call]
+    model.zero_grad(set_to_none=True)
+    return padded / n, counter.get_total_flops() / n
+
+
+def _matrix_rate() -> float:
+    """Floating-point operations per second of the encoder's largest matrix product, in bfloat16, best of several."""
+    rows, wide, narrow = 600, 1536, 384
+    a, b = torch.randn(rows, narrow, dtype=torch.bfloat16), torch.randn(wide, narrow, dtype=torch.bfloat16)
+    best = float("inf")
+    for _ in range(30):
+        started = time.perf_counter()
+        for _ in range(10):
+            torch.nn.functional.linear(a, b)
+        best = min(best, (time.perf_counter() - started) / 10)
+    return 2 * rows * wide * narrow / best
+
+
+if __name__ == "__main__":
+    typer.run(main)
