@@ -62,7 +62,7 @@ def compare(
 
 @app.command()
 def one(arm: str, seed: int, data: Path, train_size: int, test_size: int) -> None:
-    """Train once and print one JSON object: seconds of the training alone, peak bytes of the process, F1 and steps."""
+    """Train once and print one JSON object: seconds of the training alone (wall and CPU), peak bytes of the process, F1."""
     sentences, spans = _read(data / "train.txt")
     chosen = Random(seed).sample(range(len(sentences)), train_size)
     train = [sentences[i] for i in chosen], [spans[i] for i in chosen]
@@ -70,11 +70,12 @@ def one(arm: str, seed: int, data: Path, train_size: int, test_size: int) -> Non
     all_test, all_gold = _read(data / "test.txt")
     test, gold = all_test[:test_size], all_gold[:test_size]
     run = _trainer if arm.startswith("trainer") else _tagger
-    seconds, peak, predicted = run(arm, seed, *train, labels, test)
+    seconds, cpu, peak, predicted = run(arm, seed, *train, labels, test)
     row = {
         "arm": arm,
         "seed": seed,
         "seconds": round(seconds, 1),
+        "cpu_seconds": round(cpu, 1),
         "peak_bytes": peak,
         "f1": f1_report(gold, predicted).f1,
     }
@@ -84,17 +85,21 @@ def one(arm: str, seed: int, data: Path, train_size: int, test_size: int) -> Non
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """Means over seeds as a Markdown table, with each arm's ratio to the Trainer in fp32."""
     lines = [
-        "| arm | seconds (each seed) | times as fast as fp32 / bf16 | peak memory GB | F1 (each seed) |",
-        "|---|---|---|---|---|",
+        "| arm | seconds (each seed) | CPU seconds | times as fast as fp32 / bf16, wall | by CPU time | peak memory GB | F1 (each seed) |",
+        "|---|---|---|---|---|---|---|",
     ]
     by_arm = {arm: sorted((row for row in rows if row["arm"] == arm), key=lambda row: row["seed"]) for arm in ARMS}
     for arm, its in by_arm.items():
         if not its:
             continue
-        ratios = " / ".join(_ratio(by_arm[base], its) for base in ("trainer-fp32", "trainer-bf16"))
+        wall, cpu = (
+            " / ".join(_ratio(by_arm[base], its, clock) for base in ("trainer-fp32", "trainer-bf16"))
+            for clock in ("seconds", "cpu_seconds")
+        )
         seconds, f1 = [row["seconds"] for row in its], [row["f1"] for row in its]
+        cpu_seconds = _each([row["cpu_seconds"] for row in its], 0)
         peak = mean(row["peak_bytes"] for row in its) / 1e9
-        lines.append(f"| {arm} | {_each(seconds, 0)} | {ratios} | {peak:.2f} | {_each(f1, 3)} |")
+        lines.append(f"| {arm} | {_each(seconds, 0)} | {cpu_seconds} | {wall} | {cpu} | {peak:.2f} | {_each(f1, 3)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -102,14 +107,14 @@ def _each(values: Sequence[float], digits: int) -> str:
     return f"{mean(values):.{digits}f} ({', '.join(f'{value:.{digits}f}' for value in values)})"
 
 
-def _ratio(base: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]) -> str:
-    paired = [b["seconds"] / r["seconds"] for b in base for r in rows if b["seed"] == r["seed"]]
+def _ratio(base: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]], clock: str) -> str:
+    paired = [b[clock] / r[clock] for b in base for r in rows if b["seed"] == r["seed"]]
     return f"{mean(paired):.1f}" if paired else "-"
 
 
 def _tagger(
     arm: str, seed: int, sentences: Sentences, spans: Spans, labels: list[str], test: Sentences
-) -> tuple[float, int, Spans]:
+) -> tuple[float, float, int, Spans]:
     from maner_core.inference import Tagger
     from maner_core.training import train
 
@@ -118,16 +123,16 @@ def _tagger(
         max_restarts=0,
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
+        started, cpu_started = time.perf_counter(), time.process_time()
         train(sentences, spans, labels, config, Path(folder) / "checkpoint")
-        seconds, peak = time.perf_counter() - started, _peak_bytes()
+        seconds, cpu, peak = time.perf_counter() - started, time.process_time() - cpu_started, _peak_bytes()
         predictions = Tagger.load(Path(folder) / "checkpoint").predict(test)
-    return seconds, peak, [prediction.spans for prediction in predictions]
+    return seconds, cpu, peak, [prediction.spans for prediction in predictions]
 
 
 def _trainer(
     arm: str, seed: int, sentences: Sentences, spans: Spans, labels: list[str], test: Sentences
-) -> tuple[float, int, Spans]:
+) -> tuple[float, float, int, Spans]:
     import torch
     from transformers import (
         AutoModelForTokenClassification,
@@ -151,7 +156,7 @@ def _trainer(
         return dict(encoded)
 
     with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
+        started, cpu_started = time.perf_counter(), time.process_time()
         model = AutoModelForTokenClassification.from_pretrained(bundled_folder(), num_labels=len(tags))
         examples = [encode(s, spans_to_tags(g, len(s))) for s, g in zip(sentences, spans, strict=True)]
         arguments = TrainingArguments(
@@ -164,7 +169,7 @@ def _trainer(
         trainer = Trainer(model=model, args=arguments, train_dataset=examples, data_collator=collator)
         trainer.train()
         trainer.save_model(str(Path(folder) / "checkpoint"))
-        seconds, peak = time.perf_counter() - started, _peak_bytes()
+        seconds, cpu, peak = time.perf_counter() - started, time.process_time() - cpu_started, _peak_bytes()
     predicted = []
     with torch.inference_mode():
         for sentence in test:
@@ -175,7 +180,7 @@ def _trainer(
             words = encoded.word_ids()
             read = {word: tags[best[i]] for i, word in reversed(list(enumerate(words))) if word is not None}
             predicted.append(tags_to_spans(repair_tags([read.get(i, "O") for i in range(len(sentence))])))
-    return seconds, peak, predicted
+    return seconds, cpu, peak, predicted
 
 
 def _peak_bytes() -> int:
