@@ -85,7 +85,7 @@ def one(arm: str, seed: int, data: Path, train_size: int, test_size: int) -> Non
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """Means over seeds as a Markdown table, with each arm's ratio to the Trainer in fp32."""
     lines = [
-        "| arm | seconds (each seed) | CPU seconds (each seed) | times as fast as fp32 / bf16 | by CPU time | peak GB | F1 (each seed) |",
+        "| arm | seconds (each seed) | CPU seconds | times as fast as fp32 / bf16 | by CPU time | peak GB | F1 (each seed) |",
         "|---|---|---|---|---|---|---|",
     ]
     by_arm = {arm: sorted((row for row in rows if row["arm"] == arm), key=lambda row: row["seed"]) for arm in ARMS}
