@@ -36,7 +36,13 @@ class TrainConfig:
     clip_norm: float = 1.0
     """Largest norm of the gradient over all parameters."""
     dropout: float = 0.1
-    """Dropout before the linear layer; the encoder keeps its own."""
+    """Dropout before the linear layer."""
+    encoder_dropout: float = -1.0
+    """Dropout within the encoder; a negative number keeps the one it was pretrained with."""
+    layer_decay: float = 1.0
+    """Factor of the learning rate from each encoder layer to the one below it (Zhang et al. 2021); 1 treats all alike."""
+    reinitialised_layers: int = 0
+    """Top encoder layers that start from random weights instead of pretrained ones (Zhang et al. 2021)."""
     max_length: int = 256
     """Sub-words per window at most; longer sentences are cut into overlapping windows."""
     min_train_f1: float = 0.9
@@ -51,11 +57,19 @@ class TrainConfig:
     """Sub-words, padding included, that go through the network at once in training; a larger batch is done in parts."""
 
     def __post_init__(self) -> None:
-        positive = ("batch_size", "max_length", "subwords_at_once", "learning_rate", "head_learning_rate", "clip_norm")
+        positive = (
+            "batch_size",
+            "max_length",
+            "subwords_at_once",
+            "learning_rate",
+            "head_learning_rate",
+            "clip_norm",
+            "layer_decay",
+        )
         for name in positive:
             if getattr(self, name) <= 0:
                 raise InvalidConfig(f"{name} is {getattr(self, name)}; it must be greater than 0")
-        for name in ("epochs", "min_steps", "max_steps", "weight_decay", "max_restarts"):
+        for name in ("epochs", "min_steps", "max_steps", "weight_decay", "max_restarts", "reinitialised_layers"):
             if getattr(self, name) < 0:
                 raise InvalidConfig(f"{name} is {getattr(self, name)}; it must not be negative")
         for name in ("warmup_fraction", "dropout", "min_train_f1"):

@@ -4,10 +4,16 @@ It is not a model of `transformers`, but its weights are saved under the names o
 Sonkar, Wang, Baraniuk: "MANER" (2023), section 3.
 """
 
+import re
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from maner_core.errors import InvalidConfig
+
+LAYER_NAME = re.compile(r"\blayers?\.(\d+)\.")
+"""How the encoders of `transformers` name the weights of their layers: `encoder.layer.3.…`, `layers.3.…`."""
 
 
 class TokenTagger(nn.Module):
@@ -62,3 +68,32 @@ def trim_vocabulary(encoder: Any, used: Tensor) -> TrimmedEmbedding:
     trimmed = TrimmedEmbedding(encoder.get_input_embeddings(), used)
     encoder.set_input_embeddings(trimmed)
     return trimmed
+
+
+def number_of_layers(encoder: Any) -> int:
+    """How many layers an encoder has, by the names of its weights."""
+    numbers = [int(found[1]) for name, _ in encoder.named_parameters() if (found := LAYER_NAME.search(name))]
+    return max(numbers, default=-1) + 1
+
+
+def set_dropout(encoder: Any, p: float) -> None:
+    """Let every dropout of an encoder drop this share, 0 to 1."""
+    for module in encoder.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = p
+
+
+def reinitialise(encoder: Any, n_layers: int) -> None:
+    """Give the top layers of an encoder the random weights that it would have had before its pretraining.
+
+    Zhang et al. 2021, section 4. Raises InvalidConfig when it has fewer layers than that.
+    """
+    layers = number_of_layers(encoder)
+    if n_layers > layers:
+        raise InvalidConfig(f"reinitialised_layers is {n_layers}, but this backbone has {layers} layers; ask for fewer")
+    for name, module in encoder.named_modules():
+        found = LAYER_NAME.search(f"{name}.")
+        if found and int(found[1]) >= layers - n_layers:
+            for parameter in module.parameters(recurse=False):
+                parameter._is_hf_initialized = False  # else transformers leaves it alone
+            encoder._init_weights(module)

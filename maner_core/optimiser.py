@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from maner_core.config import TrainConfig
-from maner_core.model import TokenTagger
+from maner_core.model import LAYER_NAME, TokenTagger, number_of_layers
 
 _SLICE = 1 << 21
 """Weights that are updated together: their gradients are in float32 meanwhile, and small enough to stay in the cache."""
@@ -29,6 +29,7 @@ class Optimiser:
         if bfloat16:
             for weight in model.encoder.parameters():
                 weight.data = weight.data.to(torch.bfloat16)
+        self._layers = number_of_layers(model.encoder)
         self._slices = [
             (weights, torch.optim.AdamW(self._groups(weights, config), fused=True))
             for weights in _slices(dict(model.named_parameters()))
@@ -41,13 +42,19 @@ class Optimiser:
         """
         groups: dict[tuple[float, float], list[Tensor]] = {}
         for name, weight in weights.items():
-            rate = config.head_learning_rate if name.startswith("head.") else config.learning_rate
+            rate = config.head_learning_rate if name.startswith("head.") else self._rate_of_layer(name, config)
             decays = weight.ndim >= 2 and "embedding" not in name.lower()
             groups.setdefault((rate, config.weight_decay if decays else 0.0), []).append(self._exact[weight])
         return [
             {"params": exact, "lr": rate, "initial_lr": rate, "weight_decay": decay}
             for (rate, decay), exact in groups.items()
         ]
+
+    def _rate_of_layer(self, name: str, config: TrainConfig) -> float:
+        """The top layer, and what lies above it, has the configured rate; each below that has `layer_decay` times as much."""
+        numbered = LAYER_NAME.search(name)
+        above = self._layers - int(numbered[1]) - 1 if numbered else self._layers if "embedding" in name.lower() else 0
+        return config.learning_rate * config.layer_decay**above
 
     @torch.no_grad()
     def step(self) -> float:

@@ -27,7 +27,7 @@ from maner_core.encoding import Window, WordEncoder
 from maner_core.errors import InvalidInput, RunFailed
 from maner_core.evaluation import f1_report
 from maner_core.inference import Tagger, pad_windows
-from maner_core.model import TokenTagger, trim_vocabulary
+from maner_core.model import TokenTagger, reinitialise, set_dropout, trim_vocabulary
 from maner_core.optimiser import Optimiser
 from maner_core.spans import Span, iob2_tags, spans_to_tags, validate_spans
 
@@ -160,6 +160,9 @@ def _train_once(
     if config.trim_vocabulary:
         used = sorted({i for window, _ in examples for i in window.ids} | {words.specials.pad})
         trim_vocabulary(encoder, torch.tensor(used))
+    if config.encoder_dropout >= 0:
+        set_dropout(encoder, config.encoder_dropout)
+    reinitialise(encoder, config.reinitialised_layers)
     model = TokenTagger(encoder, len(tags), config.dropout).to(device)
     loss, steps = _optimise(model, examples, words.specials.pad, config, device, at_once, on_progress)
     return_freed_memory()

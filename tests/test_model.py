@@ -8,7 +8,15 @@ import torch
 from encoders import HIDDEN, TINY_ENCODERS
 
 from maner_core.backbones import load_backbone
-from maner_core.model import TokenTagger, TrimmedEmbedding, trim_vocabulary
+from maner_core.errors import InvalidConfig
+from maner_core.model import (
+    TokenTagger,
+    TrimmedEmbedding,
+    number_of_layers,
+    reinitialise,
+    set_dropout,
+    trim_vocabulary,
+)
 
 
 @pytest.fixture(params=TINY_ENCODERS)
@@ -64,3 +72,25 @@ def test_the_head_starts_near_zero_so_that_no_tag_is_preferred(encoder: Any) -> 
     model = TokenTagger(encoder, n_tags=7, dropout=0.1)
     assert model.head.bias.abs().max() == 0
     assert model.head.weight.std().item() == pytest.approx(0.02, rel=0.3)
+
+
+def test_the_top_layers_start_anew_and_the_others_stay(encoder: Any) -> None:
+    before = {name: weight.clone() for name, weight in encoder.named_parameters()}
+    assert number_of_layers(encoder) == 2
+    torch.manual_seed(5)
+    reinitialise(encoder, 1)
+    changed = {name for name, weight in encoder.named_parameters() if not torch.equal(weight, before[name])}
+    # Biases and layer norms of the untrained network start as they would start again.
+    assert changed == {name for name in before if "layer.1." in name and before[name].ndim == 2}
+    fresh = encoder.encoder.layer[1].output.dense.weight
+    assert fresh.std().item() == pytest.approx(encoder.config.initializer_range, rel=0.1)
+
+
+def test_more_layers_than_there_are_cannot_start_anew(encoder: Any) -> None:
+    with pytest.raises(InvalidConfig, match="reinitialised_layers is 3, but this backbone has 2 layers"):
+        reinitialise(encoder, 3)
+
+
+def test_dropout_can_be_set_for_the_whole_encoder(encoder: Any) -> None:
+    set_dropout(encoder, 0.3)
+    assert {module.p for module in encoder.modules() if isinstance(module, torch.nn.Dropout)} == {0.3}

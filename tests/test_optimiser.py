@@ -143,3 +143,13 @@ def test_a_network_in_bfloat16_sees_no_padding_and_gives_what_float32_gives(back
     model.encoder.to(torch.bfloat16)
     rounded, _ = model(ids, (ids != 0).long(), torch.tensor([0, 1]), torch.tensor([1, 1]))
     torch.testing.assert_close(rounded, exact, rtol=0.05, atol=0.02)
+
+
+def test_each_layer_learns_slower_than_the_one_above_it(backbone: str) -> None:
+    config = replace(FAST, learning_rate=1e-3, head_learning_rate=1e-2, layer_decay=0.5)
+    with closing(Optimiser(fresh_model(backbone), config, 10, bfloat16=False)) as stepper:
+        assert stepper._rate_of_layer("encoder.encoder.layer.1.output.dense.weight", config) == 1e-3
+        assert stepper._rate_of_layer("encoder.encoder.layer.0.output.dense.weight", config) == 0.5e-3
+        assert stepper._rate_of_layer("encoder.embeddings.word_embeddings.weight", config) == 0.25e-3
+        rates = {group["initial_lr"] for _, adamw in stepper._slices for group in adamw.param_groups}
+    assert rates == {1e-2, 1e-3, 0.5e-3, 0.25e-3}
