@@ -71,6 +71,27 @@ class Tagger:
         """Where the network is."""
         return self.model.head.weight.device
 
+    @property
+    def head(self) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+        """The last layer: weight (n_tags, hidden), bias (n_tags,), and the share of values dropped before it in training."""
+        layer = self.model.head
+        weight, bias = (parameter.detach().float().cpu().numpy() for parameter in (layer.weight, layer.bias))
+        return weight, bias, self.model.dropout.p
+
+    def word_states(self, sentences: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
+        """What the head reads, dropout off: (n_words, hidden) for each sentence. Large: ask for few sentences."""
+        flat = self._by_length(sentences)
+        states = [np.zeros((len(sentence), self.model.head.in_features), np.float32) for sentence in sentences]
+        self.model.eval()
+        for batch in _by_budget(flat):
+            first = 0
+            _, found = self._read([window for _, window in batch])
+            for i, window in batch:
+                last = first + len(window.positions)
+                states[i][window.start : window.end] = found[first:last]
+                first = last
+        return states
+
     def predict(
         self, sentences: Sequence[Sequence[str]], on_progress: Callable[[float], None] | None = None
     ) -> list[Prediction]:
@@ -78,9 +99,7 @@ class Tagger:
 
         Sentences are read in batches of like length; no gradient is kept and dropout is off.
         """
-        windows = self._words.windows(sentences)
-        flat = [(i, window) for i, its_windows in enumerate(windows) for window in its_windows if window.positions]
-        flat.sort(key=lambda item: len(item[1].ids))
+        flat = self._by_length(sentences)
         n_tags, hidden = self.model.head.weight.shape
         probabilities = [np.zeros((len(sentence), n_tags), np.float32) for sentence in sentences]
         sums = np.zeros((len(sentences), hidden), np.float32)
@@ -106,6 +125,12 @@ class Tagger:
             )
             for chances, total in zip(probabilities, sums, strict=True)
         ]
+
+    def _by_length(self, sentences: Sequence[Sequence[str]]) -> list[tuple[int, Window]]:
+        """The windows of all sentences, each with the number of its sentence, the shortest first."""
+        windows = self._words.windows(sentences)
+        flat = [(i, window) for i, its_windows in enumerate(windows) for window in its_windows if window.positions]
+        return sorted(flat, key=lambda item: len(item[1].ids))
 
     @torch.inference_mode()
     def _read(self, windows: Sequence[Window]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
