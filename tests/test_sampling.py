@@ -44,7 +44,7 @@ def acquisition(request: pytest.FixtureRequest) -> AcquisitionFunction:
 # Strategies.
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     size=st.integers(0, 25),
     n=st.integers(0, 30),
@@ -145,7 +145,7 @@ def test_a_sentence_without_a_predicted_entity_has_a_score_like_any_other(acquis
     assert acquisition(pool)[0] > 0
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(order=st.permutations(range(20)), which=st.sampled_from(sorted(ACQUISITION_FUNCTIONS)))
 def test_scores_do_not_depend_on_the_order_of_the_pool(order: Sequence[int], which: str) -> None:
     pool, acquisition = make_pool(20), ACQUISITION_FUNCTIONS[which]
