@@ -5,7 +5,7 @@ Heavy packages are imported inside the commands, so that `--help` answers at onc
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -107,24 +107,46 @@ def predict_command(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write, two columns.")],
     as_json: AsJson = False,
 ) -> None:
-    """Tag the sentences of a file."""
-    sentences = conll.read_words(file)
+    """Tag the sentences of a file, however many there are."""
+    kept = None if file.is_file() else list(conll.words(file))  # a pipe can be read only once
+
+    def sentences() -> Iterator[list[str]]:
+        return conll.words(file) if kept is None else iter(kept)
+
+    n_sentences, n_words, spaces = _look_through(sentences())
 
     from maner_core.inference import Tagger
 
     tagger = Tagger.load(checkpoint)
-    with _share_bar("predict") as on_progress:
-        predictions = tagger.predict(sentences, on_progress)
-    conll.write(out, sentences, [prediction.tags for prediction in predictions])
-    n_entities = sum(len(prediction.spans) for prediction in predictions)
+    spaces = spaces or any(" " in label for label in tagger.labels)
+    n_entities = 0
+
+    def tags(on_progress: Callable[[float], None]) -> Iterator[list[str]]:
+        nonlocal n_entities
+        for prediction in tagger.stream(sentences(), on_progress=on_progress):
+            n_entities += len(prediction.spans)
+            yield prediction.tags
+
+    with _bar("predict", n_sentences, "sentence") as on_progress:
+        conll.write(out, sentences(), tags(on_progress), "\t" if spaces else " ")
     result = {
         "checkpoint": str(checkpoint),
         "file": str(out),
-        "sentences": len(sentences),
-        "words": sum(map(len, sentences)),
+        "sentences": n_sentences,
+        "words": n_words,
         "entities": n_entities,
     }
-    _show(result, [f"{out} written: {len(sentences):,} sentences, {n_entities:,} entities."], as_json)
+    _show(result, [f"{out} written: {n_sentences:,} sentences, {n_entities:,} entities."], as_json)
+
+
+def _look_through(sentences: Iterable[list[str]]) -> tuple[int, int, bool]:
+    """How many sentences and words there are, and whether a word holds a space. Raises FormatError, before the long work."""
+    n_sentences, n_words, spaces = 0, 0, False
+    for sentence in sentences:
+        n_sentences += 1
+        n_words += len(sentence)
+        spaces = spaces or any(" " in word for word in sentence)
+    return n_sentences, n_words, spaces
 
 
 @app.command("evaluate")
@@ -166,8 +188,8 @@ def _measure(tagger: "Tagger", corpus: conll.Corpus) -> dict[str, Any]:
     """F1 (0 to 1) with its 95% interval, the counts behind it, and the scores by label."""
     from maner_core.evaluation import bootstrap_f1, entity_counts, f1_report, seqeval_f1
 
-    with _share_bar("evaluate") as on_progress:
-        predicted = [prediction.spans for prediction in tagger.predict(corpus.sentences, on_progress)]
+    with _bar("evaluate", len(corpus.sentences), "sentence") as on_progress:
+        predicted = [prediction.spans for prediction in tagger.stream(corpus.sentences, on_progress=on_progress)]
     low, high = bootstrap_f1(entity_counts(corpus.spans, predicted))
     report = asdict(f1_report(corpus.spans, predicted))
     report["f1"] = seqeval_f1(corpus.spans, predicted, [len(sentence) for sentence in corpus.sentences])
@@ -238,15 +260,15 @@ def _training_bar() -> Iterator[Callable[["Progress"], None]]:
 
 
 @contextmanager
-def _share_bar(name: str) -> Iterator[Callable[[float], None]]:
-    """A bar in percent on stderr, on a terminal only."""
+def _bar(name: str, total: int, unit: str) -> Iterator[Callable[[float], None]]:
+    """A bar on stderr that is told how many of `total` units are done, on a terminal only."""
     from tqdm import tqdm
 
     bar: tqdm[Never]
-    with tqdm(desc=name, total=100, unit="%", disable=None, leave=False) as bar:
+    with tqdm(desc=name, total=total, unit=unit, disable=None, leave=False) as bar:
 
-        def show(share: float) -> None:
-            bar.n = round(100 * share)
+        def show(done: float) -> None:
+            bar.n = round(done)
             bar.refresh()
 
         yield show

@@ -6,7 +6,7 @@ A strict reader of one format, not an importer: other column counts and tag sche
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,9 +54,11 @@ def read(path: Path) -> Corpus:
     return Corpus(sentences, spans, n_repaired)
 
 
-def read_words(path: Path) -> list[list[str]]:
-    """The words of a file of one column, or of two, whose tags are not looked at. Raises FormatError."""
-    sentences = []
+def words(path: Path) -> Iterator[list[str]]:
+    """The words of each sentence of a file of one column, or of two, whose tags are not looked at; read as asked for.
+
+    Raises FormatError.
+    """
     expected = 0
     for rows in _sentences(path):
         for number, fields in rows:
@@ -65,17 +67,14 @@ def read_words(path: Path) -> list[list[str]]:
                 raise FormatError(
                     str(path), number, _columns(fields), "write on every line a token, or on every line a token and tag"
                 )
-        sentences.append([fields[0] for _, fields in rows])
-    return sentences
+        yield [fields[0] for _, fields in rows]
 
 
-def write(path: Path, sentences: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> None:
-    """Write a file of two columns, whole or not at all; parted by tabs where a word or tag holds a space.
+def write(path: Path, sentences: Iterable[Sequence[str]], tags: Iterable[Sequence[str]], separator: str = " ") -> None:
+    """Write a file of two columns, whole or not at all, one sentence after the other as they come.
 
-    Raises InvalidInput when the file cannot be written.
+    A `separator` of a space goes only where no word or tag holds one. Raises InvalidInput when the file cannot be written.
     """
-    words = (word for rows in (*sentences, *tags) for word in rows)
-    separator = "\t" if any(" " in word for word in words) else " "
     try:
         handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
@@ -114,18 +113,21 @@ def _sentences(path: Path) -> Iterator[list[Row]]:
         raise FormatError(str(path), None, "holds no sentence", "check that it is the right file")
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Path) -> Iterator[str]:
     """The lines of a file; only LF and CR LF end one, since U+2028 and its like belong to tokens."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                yield _text(path, number, line).removesuffix("\n").removesuffix("\r")
     except OSError as error:
         raise FormatError(str(path), None, f"cannot be read ({error.strerror})", "give a file that can") from None
+
+
+def _text(path: Path, number: int, line: bytes) -> str:
     try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        number = data.count(b"\n", 0, error.start) + 1
+        return line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError:
         raise FormatError(str(path), number, "is not UTF-8", "save the file as UTF-8") from None
-    return [line.removesuffix("\r") for line in text.split("\n")]
 
 
 def _fields(path: Path, number: int, line: str) -> list[str]:

@@ -13,6 +13,9 @@ from maner_core.errors import UnknownName, UnsupportedBackbone
 MAX_PIECES_PER_WORD = 32
 """A longer word is cut for the encoder (never in the data): its tail says little about its tag and may be endless."""
 
+WORDS_REMEMBERED = 200_000
+"""Words whose sub-words are kept; beyond it all are forgotten, so that an endless text fits into memory."""
+
 CONTEXT_FRACTION = 0.25
 """Share of a window that repeats words of its neighbours, so that every word is read with some context on both sides."""
 
@@ -115,6 +118,8 @@ class WordEncoder:
 
     def _learn(self, sentences: Sequence[Sequence[str]]) -> None:
         """Tokenize the distinct words that are new in one call: a tokenizer is slow word by word."""
+        if len(self._pieces) > WORDS_REMEMBERED:
+            self._pieces.clear()
         new = [word for word in dict.fromkeys(chain.from_iterable(sentences)) if word not in self._pieces]
         if not new:
             return

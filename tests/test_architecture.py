@@ -15,6 +15,7 @@ TORCH_MODULES = {
     "devices",
     "dropout",
     "encoding",
+    "half_precision",
     "inference",
     "model",
     "optimiser",

@@ -1,9 +1,11 @@
 """`python -m maner_core`: train, predict and evaluate on two-column CoNLL, and the reader behind them."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,27 @@ def test_predict_does_not_look_at_tags_that_are_there(place: Path, capsys: pytes
     assert main(["predict", "--checkpoint", str(place / "run"), str(place / "wrong.conll"), "--out", str(out)]) == 0
     assert capsys.readouterr().out == f"{out} written: 8 sentences, 10 entities.\n"
     assert conll.read(out).spans == SPANS
+
+
+def test_predict_finds_a_fault_at_the_end_of_the_file_before_it_starts(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "late.txt").write_text("a O\n\n" * 100 + "b\n", encoding="utf-8")
+    words = ["predict", "--checkpoint", str(place / "no such folder"), str(place / "late.txt"), "--out", "never.conll"]
+    assert main(words) == 1
+    assert "late.txt:201: 1 column" in capsys.readouterr().err
+
+
+def test_predict_keeps_words_with_spaces_whole_and_reads_pipes(place: Path) -> None:
+    out = place / "from_pipe.conll"
+    (place / "pipe").unlink(missing_ok=True)
+    os.mkfifo(place / "pipe")
+    writer = threading.Thread(target=lambda: (place / "pipe").write_text("New York\tO\nsaw\tO\n", encoding="utf-8"))
+    writer.start()
+    assert main(["predict", "--checkpoint", str(place / "run"), str(place / "pipe"), "--out", str(out)]) == 0
+    writer.join()
+    assert conll.read(out).sentences == [["New York", "saw"]]
+    assert out.read_text(encoding="utf-8").count("\t") == 2
 
 
 def test_evaluate_gives_f1_with_its_interval_and_by_label(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -197,12 +220,13 @@ def test_what_is_written_reads_back(
     if conll.DOCUMENT_START in {word for sentence in sentences for word in sentence} or sentences[0][0][0] == "\ufeff":
         return  # the format has no way to write these two as tokens
     path = tmp_path_factory.getbasetemp() / "round_trip.conll"
-    conll.write(path, sentences, tags)
+    separator = "\t" if any(" " in tag for its_tags in tags for tag in its_tags) else " "
+    conll.write(path, iter(sentences), iter(tags), separator)
     corpus = conll.read(path)
     assert corpus.sentences == sentences
     assert corpus.spans == [tags_to_spans(its_tags) for its_tags in tags]
     assert corpus.n_repaired == 0
-    assert conll.read_words(path) == sentences
+    assert list(conll.words(path)) == sentences
 
 
 @pytest.mark.parametrize(
@@ -261,13 +285,13 @@ def test_a_wrong_file_is_refused_with_line_and_remedy(
 def test_words_to_tag_come_in_one_column_or_two_but_not_in_both(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("a\nb\n\nc\n", encoding="utf-8")
-    assert conll.read_words(path) == [["a", "b"], ["c"]]
+    assert list(conll.words(path)) == [["a", "b"], ["c"]]
     path.write_text("a\nb\n\nc O\n", encoding="utf-8")
     with pytest.raises(FormatError, match=r"a\.txt:4: 2 columns; write on every line a token, or on every line a tok"):
-        conll.read_words(path)
+        list(conll.words(path))
     path.write_text("a NN O\n", encoding="utf-8")
     with pytest.raises(FormatError, match=r"a\.txt:1: 3 columns"):
-        conll.read_words(path)
+        list(conll.words(path))
 
 
 def test_a_file_that_cannot_be_written_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
