@@ -9,7 +9,6 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("maner_core", "annotation", "storage")
 TORCH_MODULES = {
-    "adaptation",
     "attention",
     "backbones",
     "checkpoints",
@@ -18,7 +17,6 @@ TORCH_MODULES = {
     "encoding",
     "half_precision",
     "inference",
-    "masked_lm",
     "model",
     "optimiser",
     "training",

@@ -45,7 +45,7 @@ CAPTURE = """
 DRAIN = """
 () => {
   const name = "maner:key-to-paint";
-  const paints = performance.getEntriesByName(name).map(({ startTime, duration }) => ({ startTime, duration }));
+  const paints = performance.getEntriesByName(name).map(({ duration, detail }) => ({ duration, ...detail }));
   performance.clearMeasures(name);
   return { seen: window.__seen.splice(0), paints };
 }

@@ -2,11 +2,15 @@
 
     PYTHONPATH=.:tests python tests/benchmarks/latency.py --out results/latency
 
-Each annotator has a browser profile of its own in one Chromium and labels a sentence every 1.5 s by keyboard. Three times
-are taken for each sentence: from pressing Enter to the frame that shows the next sentence (measured in the page), from then
-to the row that another connection can read from the database (looked for every 2 ms), and to the page having the server's
-word for it. The project has 2,000 made-up sentences and the bundled backbone; the worker is asked to train
-whenever it does not.
+Each annotator has a browser profile of its own in one Chromium and labels a sentence every 2 s or so by keyboard, a key every
+0.1 s. Three times are taken for each sentence: from pressing Enter to the frame that shows the next sentence (measured in the
+page), from then to the row that another connection can read from the database (looked for every 2 ms), and to the page
+having the server's word for it. The project has 2,000 made-up sentences and the bundled backbone; the worker is
+asked to train whenever it does not.
+
+What a browser needs to draw anything at all depends on the machine and on what else it does. So between the sentences the
+same keys go to a bare page in the same browser, which counts them in one text node: its time, by the same two lines of
+JavaScript, is the floor that the editor's is to be compared with.
 """
 
 import sqlite3
@@ -29,7 +33,8 @@ from annotation.labels import make_labels
 from maner_core.spans import Span
 from storage import NewSentence, Project, ProjectSettings, RunState
 
-PACE_SECONDS = 1.5
+PACE_SECONDS = 2.0
+KEY_SECONDS = 0.1  # ten keys a second: faster than people label, slow enough for a frame between two keys
 LOOK_SECONDS = 0.002
 KEYS = ("Home", "1", "ArrowRight", "Shift+ArrowRight", "2", "Enter")
 
@@ -37,23 +42,47 @@ PEOPLE = ("Asha", "Juma", "Neema", "Baraka", "Zawadi", "Otieno", "Wanjiru", "Mus
 PLACES = ("Arusha", "Mombasa", "Kisumu", "Dodoma", "Mwanza", "Nakuru", "Iringa", "Tanga", "Moshi", "Lamu")
 WORDS = ("leo", "jana", "asubuhi", "tena", "pamoja", "haraka", "vizuri", "mapema", "sokoni", "nyumbani", "barabarani")
 
+BARE_PAGE = """
+<!doctype html><title>Bare</title><p>0</p><script>
+const text = document.querySelector("p").firstChild;
+window.addEventListener("keydown", (event) => {
+  const begun = performance.now();
+  text.data = Number(text.data) + 1;
+  const detail = { command: event.key === "Enter" ? "accept" : "other", waited: begun - event.timeStamp };
+  detail.worked = performance.now() - begun;
+  requestAnimationFrame(() => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () =>
+      performance.measure("maner:key-to-paint", { start: event.timeStamp, end: performance.now(), detail });
+    channel.port2.postMessage(null);
+  });
+});
+window.__seen = [];
+</script>
+"""
+
 app = typer.Typer(add_completion=False)
 
 
 @dataclass
 class Seat:
-    """An annotator at work: when the next sentence is due, and what the page noted."""
+    """An annotator at work: when the next key is due, and what the page noted."""
 
     editor: Editor
     due: float
+    key: int = 0  # the place in KEYS of the next one
     submitted: dict[str, dict[str, Any]] = field(default_factory=dict)
     acknowledged: dict[str, float] = field(default_factory=dict)
-    paints: list[dict[str, float]] = field(default_factory=list)
+    paints: list[dict[str, Any]] = field(default_factory=list)
 
-    def label(self) -> None:
-        """One sentence; what the page noted of the one before is collected first."""
-        self.collect()
-        self.editor.press(*KEYS)
+    def press(self) -> bool:
+        """The next key; whether it finished a sentence. What the page noted is collected before a sentence begins."""
+        if self.key == 0:
+            self.collect()
+        self.editor.press(KEYS[self.key])
+        self.key = (self.key + 1) % len(KEYS)
+        self.due = time.monotonic() + (KEY_SECONDS if self.key else PACE_SECONDS - len(KEYS) * KEY_SECONDS)
+        return self.key == 0
 
     def collect(self) -> None:
         """Take over what the page noted."""
@@ -67,13 +96,10 @@ class Seat:
             else:
                 raise AssertionError(f"an annotation was refused: {entry}")
 
-    def key_to_paint(self) -> list[float]:
-        """Milliseconds from each Enter to the frame with the next sentence."""
-        found = []
-        for entry in self.submitted.values():
-            around = [p for p in self.paints if p["startTime"] <= entry["now"] <= p["startTime"] + p["duration"]]
-            found += [paint["duration"] for paint in around[:1]]
-        return found
+    def on_enter(self, what: str) -> list[float]:
+        """Milliseconds for each Enter: `duration` from the key to the frame with the next sentence, of which it
+        `waited` for the page to hear of it and the page `worked` on it."""
+        return [paint[what] for paint in self.paints if paint["command"] == "accept"]
 
     def to_acknowledged(self) -> list[float]:
         """Milliseconds from each submission to the server's word in the page."""
@@ -120,9 +146,11 @@ def measure(
     rows = []
     with tool.running(), trained_meanwhile(tool, project, training), sync_playwright() as playwright:
         browser = launch_chromium(playwright)
+        bare = browser.new_page(viewport={"width": 1280, "height": 800})
+        bare.set_content(BARE_PAGE)
         for count, sentences in ((1, alone), (annotators, each)):
-            rows.append(one_setting(tool, project, [tool.open_editor(browser, tool.store.annotator(f"Annotator {count}.{i}"))
-                                                    for i in range(count)], sentences))  # fmt: skip
+            editors = [tool.open_editor(browser, tool.store.annotator(f"Annotator {count}.{i}")) for i in range(count)]
+            rows.append(one_setting(tool, project, editors, Editor(bare), sentences))
             append_line(out / "latency.jsonl", rows[-1])
         browser.close()
     text = table(rows)
@@ -175,20 +203,23 @@ def trained_meanwhile(tool: App, project: Project, wanted: bool) -> Iterator[Non
             asking.join()
 
 
-def one_setting(tool: App, project: Project, editors: Sequence[Editor], sentences: int) -> dict[str, Any]:
+def one_setting(tool: App, project: Project, editors: Sequence[Editor], bare: Editor, sentences: int) -> dict[str, Any]:
     """Let these annotators label `sentences` each at their pace, evenly out of step; what was measured."""
     started = time.monotonic()
-    seats = [Seat(editor, started + PACE_SECONDS * i / len(editors)) for i, editor in enumerate(editors)]
+    step = PACE_SECONDS / (len(editors) + 1)
+    *seats, floor = [Seat(editor, started + step * i) for i, editor in enumerate([*editors, bare])]
     phases: Counter[str] = Counter()
+    finished = 0
     with RowWatch(tool.database) as watch:
-        for _ in range(sentences * len(seats)):
-            seat = min(seats, key=lambda seat: seat.due)
+        while finished < sentences * (len(seats) + 1):
+            seat = min([*seats, floor], key=lambda seat: seat.due)
             time.sleep(max(seat.due - time.monotonic(), 0))
-            seat.label()
-            seat.due += PACE_SECONDS
-            phases[phase(tool, project)] += 1
+            if seat.press():
+                finished += 1
+                phases[phase(tool, project)] += 1
         for seat in seats:
             seat.editor.saved()
+        for seat in (*seats, floor):
             seat.collect()
     seconds = time.monotonic() - started
     for seat in seats:
@@ -203,7 +234,10 @@ def one_setting(tool: App, project: Project, editors: Sequence[Editor], sentence
         "annotations": len(submitted),
         "per_second": round(len(submitted) / seconds, 2),
         "worker": dict(phases),
-        "key_to_paint_ms": spread([time for seat in seats for time in seat.key_to_paint()]),
+        "key_to_paint_ms": spread([time for seat in seats for time in seat.on_enter("duration")]),
+        "of_it_waited_ms": spread([time for seat in seats for time in seat.on_enter("waited")]),
+        "of_it_worked_ms": spread([time for seat in seats for time in seat.on_enter("worked")]),
+        "bare_page_ms": spread(floor.on_enter("duration")),
         "submit_to_row_ms": spread(to_row),
         "submit_to_acknowledged_ms": spread([time for seat in seats for time in seat.to_acknowledged()]),
     }
@@ -251,15 +285,17 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     lines = [
         f"{where['at']}, {where['cores']} × {where['cpu']}, load {where['load']}, niceness {where['niceness']}",
         "",
-        "| annotators | annotations (per s) | worker meanwhile | key to paint, ms | to row, ms | to acknowledged, ms |",
-        "|---|---|---|---|---|---|",
+        "| annotators | annotations (per s) | worker meanwhile | key to paint, ms | of it our script | bare page | "
+        "to row, ms | to acknowledged, ms |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         worker = ", ".join(f"{name} {count}" for name, count in row["worker"].items())
         times = [
             f"{row[name]['median']} (p95 {row[name]['p95']}, n {row[name]['n']})"
-            for name in ("key_to_paint_ms", "submit_to_row_ms", "submit_to_acknowledged_ms")
-        ]
+            for name in ("key_to_paint_ms", "of_it_worked_ms", "bare_page_ms", "submit_to_row_ms",
+                         "submit_to_acknowledged_ms")
+        ]  # fmt: skip
         counted = f"{row['annotations']} ({row['per_second']})"
         lines.append("| " + " | ".join([str(row["annotators"]), counted, worker, *times]) + " |")
     return "\n".join(lines) + "\n"

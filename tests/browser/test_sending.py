@@ -238,3 +238,34 @@ def test_progress_reason_and_training_are_at_the_edge(fake: StartFake, open_edit
     expect(page.locator(".mine")).to_have_text("0 by you")
     editor.press("Enter")
     expect(page.locator(".mine")).to_have_text("1 by you")
+
+
+PRESS_ENTER_AND_LEAVE = """
+for (const key of ["1", "Enter"]) window.dispatchEvent(new KeyboardEvent("keydown", { key }));
+location.reload();
+"""
+
+
+def test_a_sentence_finished_in_the_moment_of_a_reload_is_not_lost(editor: Editor, plain: FakeServer) -> None:
+    first = editor.sentence()
+    editor.page.evaluate(PRESS_ENTER_AND_LEAVE)  # no frame is drawn between the key and the reload
+    editor.on_other_sentence(first)
+    editor.ready()
+    editor.saved()
+    assert [(saved["sentence"], saved["spans"]) for saved in plain.saved()] == [(first, [[0, 1, "PER"]])]
+    editor.press("u")
+    expect(editor.root).to_have_attribute("data-sentence", str(first))
+
+
+def test_the_next_sentence_is_drawn_before_anything_is_sent(editor: Editor) -> None:
+    editor.page.evaluate("""
+        window.order = [];
+        const { fetch, requestAnimationFrame } = window;
+        window.fetch = (...request) => { order.push("sent"); return fetch(...request); };
+        window.requestAnimationFrame = (run) => requestAnimationFrame((now) => { order.push("frame"); run(now); });
+        window.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }));
+    """)
+    editor.saved()
+    order = editor.page.evaluate("order")
+    assert "sent" in order
+    assert order[0] == "frame"

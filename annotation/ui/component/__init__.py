@@ -20,6 +20,7 @@ _SCRIPTS = (
     "outbox.js",  # what must survive a reload
     "session.js",  # the work: sentences, edits, undo
     "sync.js",  # the conversation with the server
+    "frame.js",  # what may wait until the screen is drawn
     "work.js",  # session and sync together: what outlives the view
     "sentence_view.js",  # draws the sentence
     "edge_view.js",  # draws what surrounds it

@@ -12,6 +12,7 @@ class Editor {
     this.ui = root.querySelector(".maner");
     this.find = (selector) => this.ui.querySelector(selector);
     this.passing = "";
+    this.afterFrame = new AfterFrame();
     this.view = new SentenceView(this.find(".sentence"), this.find(".scroll"));
     this.commands = this.#commands();
     this.edge = new EdgeView(this.find, this.commands);
@@ -37,6 +38,7 @@ class Editor {
 
   close() {
     this.listening.abort();
+    this.afterFrame.flush();
     this.sync.onAnswer = (answer) => this.work.keep(answer);
     this.sync.onState = () => {};
     this.sync.watched = false;
@@ -125,7 +127,7 @@ class Editor {
     this.#say("");
     this.session.submit(status, comment);
     this.#closeComment();
-    this.sync.kick();
+    this.afterFrame.do(() => this.sync.kick());
     // Not "saved": that is for the server to say.
     const spoken = { labelled: "Accepted", skipped: "Skipped", flagged: "Flagged" }[status];
     const { open } = this.session;
@@ -219,8 +221,9 @@ class Editor {
     const covered = !this.find(".help").hidden && !["help", "escape"].includes(command.name);
     if (covered) this.#toggleHelp();
     if ((event.repeat || covered) && ["accept", "skip", "flag"].includes(command.name)) return;
+    const begun = performance.now();
     this.commands[command.name](command.name === "label" ? command.label : command);
-    this.#measure(event.timeStamp);
+    this.#measure(command.name, event.timeStamp, begun, performance.now());
   }
 
   // In the comment box letters are letters, but Streamlit would take the box for a plain part of the page.
@@ -355,6 +358,8 @@ class Editor {
     this.edge.drawSelected(selected?.label, Boolean(item), Boolean(item?.past.length || session.history.length));
     this.ui.dataset.sentence = item ? item.sentence.id : "";
     this.#drawState();
+    if (item) this.view.reveal(); // last, for it makes the browser lay the page out
+    this.afterFrame.do(() => session.keepHistory());
   }
 
   #drawState() {
@@ -382,15 +387,13 @@ class Editor {
     this.edge.speak(text);
   }
 
-  // From the key press to the first frame that shows its effect, for tests and for whoever wonders.
-  #measure(start) {
-    requestAnimationFrame(() => {
-      const channel = new MessageChannel();
-      channel.port1.onmessage = () => {
-        if (performance.getEntriesByName(Editor.MEASURE).length > 500) performance.clearMeasures(Editor.MEASURE);
-        performance.measure(Editor.MEASURE, { start, end: performance.now() });
-      };
-      channel.port2.postMessage(null);
+  // From the key press to the first frame that shows its effect, for tests and for whoever wonders: which command it
+  // was, how long the key waited for us, and how long we took. The rest is the browser's layout, paint and frame.
+  #measure(command, start, begun, done) {
+    this.afterFrame.do((end) => {
+      if (performance.getEntriesByName(Editor.MEASURE).length > 500) performance.clearMeasures(Editor.MEASURE);
+      const detail = { command, waited: begun - start, worked: done - begun };
+      performance.measure(Editor.MEASURE, { start, end, detail });
     });
   }
 
@@ -399,7 +402,8 @@ class Editor {
   #watch() {
     this.sync.watched = !document.hidden;
     this.session.setVisible(!document.hidden);
-    if (!document.hidden) this.sync.wake();
+    if (document.hidden) this.afterFrame.flush();
+    else this.sync.wake();
   }
 
   #beforeUnload(event) {

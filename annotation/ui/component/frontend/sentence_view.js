@@ -25,6 +25,7 @@ class SentenceView {
     this.gaps = [];
     this.entities = new Map();
     this.selected = [0, 0];
+    this.unseen = true;
     this.cursor = null;
     this.box.replaceChildren();
     this.box.hidden = !item;
@@ -45,7 +46,6 @@ class SentenceView {
     });
     this.rightToLeft = this.#runsRightToLeft(sentence);
     this.box.dir = this.rightToLeft ? "rtl" : "ltr";
-    this.scroller.scrollTop = 0;
     this.#drawSpans(); // before the browser has laid anything out, so that it does so once
     this.box.append(all);
     this.update();
@@ -68,7 +68,6 @@ class SentenceView {
     if (!this.item) return;
     this.#drawSpans();
     this.#drawSelection();
-    this.#reveal();
   }
 
   #drawSpans() {
@@ -139,8 +138,10 @@ class SentenceView {
   }
 
   // Scroll the card, never the page, so that the cursor and a line around it can be seen.
-  #reveal() {
+  reveal() {
     const { scroller } = this;
+    if (this.unseen) scroller.scrollTop = 0;
+    this.unseen = false;
     if (scroller.scrollHeight <= scroller.clientHeight) return;
     const view = scroller.getBoundingClientRect();
     const word = this.cursor.getBoundingClientRect();

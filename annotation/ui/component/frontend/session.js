@@ -16,6 +16,7 @@ class Session {
     this.memory = new TabMemory(scope);
     this.queue = [];
     this.history = this.memory.history.map((kept) => ({ ...emptyItem(kept.sentence), ...kept }));
+    this.historyChanged = false;
     this.open = null;
     this.visible = false;
     const draft = this.memory.draft;
@@ -58,7 +59,7 @@ class Session {
     item.sent = null;
     if (item !== this.open) this.queue.unshift(item);
     if (!this.open) this.#next();
-    this.#keepHistory();
+    this.historyChanged = true;
   }
 
   // Leases lost while the computer slept: somebody else may have the sentence now. Work already begun is not taken
@@ -142,7 +143,7 @@ class Session {
     if (!this.history.length) return null;
     if (item) this.queue.unshift(item);
     this.#show(this.history.pop());
-    this.#keepHistory();
+    this.historyChanged = true;
     return "sentence";
   }
 
@@ -195,7 +196,7 @@ class Session {
     this.history.push(this.open);
     if (this.history.length > Session.KEPT) this.history.shift();
     this.open = null;
-    this.#keepHistory();
+    this.historyChanged = true;
     this.#next();
     return annotation;
   }
@@ -229,14 +230,16 @@ class Session {
     this.shownAt = null;
   }
 
-
   // ---- surviving a reload ----
 
   keepDraft() {
     this.memory.draft = this.open && keptItem(this.open);
   }
 
-  #keepHistory() {
+  // Up to twenty sentences: too much to write before the next one shows, and no work is in it that the outbox has not.
+  keepHistory() {
+    if (!this.historyChanged) return;
+    this.historyChanged = false;
     this.memory.history = this.history.slice(-Session.KEPT_OVER_RELOAD).map(keptItem);
   }
 }

@@ -7,6 +7,7 @@ class Work {
     this.status = null;
     this.done = 0;
     this.sync = new Sync(this.session, (answer) => this.keep(answer), () => {});
+    window.addEventListener("pagehide", () => this.session.keepHistory());
   }
 
   keep(answer) {
