@@ -23,7 +23,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import AutoConfig, AutoModel, AutoTokenizer, BertConfig, BertModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    BertConfig,
+    BertModel,
+    PreTrainedTokenizerFast,
+)
 from transformers.utils import logging
 
 from maner_core.attention import use_fast_attention
@@ -41,10 +49,16 @@ def load_backbone(name: str, cache: Path | None = None) -> tuple[Any, Any]:
     `cache` is where the bundled backbone is kept once built; by default `backbones` under MANER_HOME. Raises
     UnsupportedBackbone when there is no such model, or it has no mask token.
     """
+    tokenizer = load_tokenizer(name, cache)
+    return load_encoder(name, cache), tokenizer
+
+
+def load_tokenizer(name: str, cache: Path | None = None) -> Any:
+    """The fast tokenizer alone. Raises UnsupportedBackbone when it lacks a special token that a tagger needs."""
     with _named(name), quiet_transformers():
         tokenizer = AutoTokenizer.from_pretrained(_source(name, cache), use_fast=True, add_prefix_space=True)
     special_ids(tokenizer)
-    return load_encoder(name, cache), tokenizer
+    return tokenizer
 
 
 def load_encoder(name: str, cache: Path | None = None) -> Any:
@@ -54,6 +68,19 @@ def load_encoder(name: str, cache: Path | None = None) -> Any:
         encoder = AutoModel.from_pretrained(source, dtype=torch.float32, **without_pooler(source))
     use_fast_attention(encoder)
     return encoder
+
+
+def load_masked_lm(name: str, cache: Path | None = None) -> tuple[Any, bool]:
+    """The encoder (float32) with what guesses masked sub-words on top, and whether that part is pretrained too.
+
+    The bundled backbone has none, so it gets a new one. Raises UnsupportedBackbone.
+    """
+    with _named(name), quiet_transformers():
+        model, info = AutoModelForMaskedLM.from_pretrained(
+            _source(name, cache), dtype=torch.float32, output_loading_info=True
+        )
+    use_fast_attention(model)
+    return model, not info["missing_keys"]
 
 
 def _source(name: str, cache: Path | None) -> str | Path:

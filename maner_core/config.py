@@ -6,6 +6,9 @@ from typing import Any
 
 from maner_core.errors import InvalidConfig, UnknownName
 
+ADAPTATIONS = ("none", "before", "beside")
+"""When hidden words of unlabelled text are guessed."""
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -55,6 +58,20 @@ class TrainConfig:
     """Use bfloat16 where the hardware has it."""
     subwords_at_once: int = 1024
     """Sub-words, padding included, that go through the network at once in training; a larger batch is done in parts."""
+    adaptation: str = "none"
+    """Guessing hidden words of unlabelled text: "none", "before" the tagging, or "beside" it as a second loss."""
+    mlm_probability: float = 0.15
+    """Share of the words of a sentence that are hidden."""
+    mlm_batch_size: int = 16
+    """Sentences with hidden words per optimiser step."""
+    mlm_steps: int = 500
+    """Optimiser steps of an adaptation before the tagging."""
+    mlm_learning_rate: float = 1e-4
+    """Peak learning rate of the encoder in an adaptation before the tagging."""
+    mlm_weight: float = 0.3
+    """Weight of the second loss at the first step; 0 leaves it out."""
+    mlm_fraction: float = 0.6
+    """Share of the steps over which the weight of the second loss falls linearly to 0."""
 
     def __post_init__(self) -> None:
         positive = (
@@ -65,16 +82,34 @@ class TrainConfig:
             "head_learning_rate",
             "clip_norm",
             "layer_decay",
+            "mlm_batch_size",
+            "mlm_steps",
+            "mlm_learning_rate",
         )
         for name in positive:
             if getattr(self, name) <= 0:
                 raise InvalidConfig(f"{name} is {getattr(self, name)}; it must be greater than 0")
-        for name in ("epochs", "min_steps", "max_steps", "weight_decay", "max_restarts", "reinitialised_layers"):
+        not_negative = (
+            "epochs",
+            "min_steps",
+            "max_steps",
+            "weight_decay",
+            "max_restarts",
+            "reinitialised_layers",
+            "mlm_weight",
+        )
+        for name in not_negative:
             if getattr(self, name) < 0:
                 raise InvalidConfig(f"{name} is {getattr(self, name)}; it must not be negative")
-        for name in ("warmup_fraction", "dropout", "min_train_f1"):
+        for name in ("warmup_fraction", "dropout", "min_train_f1", "mlm_probability", "mlm_fraction"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidConfig(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
+        if self.adaptation not in ADAPTATIONS:
+            raise UnknownName(f"there is no adaptation {self.adaptation!r}; choose one of {', '.join(ADAPTATIONS)}")
+        if self.adaptation == "beside" and not self.trim_vocabulary:
+            raise InvalidConfig(
+                "adaptation is beside, which guesses among the sub-words of the text; set trim_vocabulary"
+            )
         if not self.epochs and not self.min_steps:
             raise InvalidConfig("epochs and min_steps are both 0; one of them must ask for some training")
         if self.max_steps and self.max_steps < self.min_steps:

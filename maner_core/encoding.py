@@ -106,15 +106,19 @@ class WordEncoder:
         self.specials = special_ids(tokenizer)
         self._tokenizer = tokenizer
         self._scheme = input_scheme(system)
-        self._max_length = max_length
+        self.max_length = max_length
         # Four such words always fit into a window, so a window never ends before its first word.
         self._max_pieces = min(MAX_PIECES_PER_WORD, max_length // 4)
         self._pieces: dict[str, list[int]] = {}
 
     def windows(self, sentences: Sequence[Sequence[str]]) -> list[list[Window]]:
         """The windows of each sentence, in order; together they hold every word exactly once between start and end."""
+        return [self._windows(its_pieces) for its_pieces in self.pieces(sentences)]
+
+    def pieces(self, sentences: Sequence[Sequence[str]]) -> list[list[list[int]]]:
+        """The sub-words of each word of each sentence."""
         self._learn(sentences)
-        return [self._windows([self._pieces[word] for word in sentence]) for sentence in sentences]
+        return [[self._pieces[word] for word in sentence] for sentence in sentences]
 
     def _learn(self, sentences: Sequence[Sequence[str]]) -> None:
         """Tokenize the distinct words that are new in one call: a tokenizer is slow word by word."""
@@ -129,15 +133,15 @@ class WordEncoder:
             self._pieces[word] = ids[: self._max_pieces] or [self.specials.unknown]
 
     def _windows(self, pieces: list[list[int]]) -> list[Window]:
-        if self._length(pieces) <= self._max_length:
+        if self._length(pieces) <= self.max_length:
             ids, positions = self._scheme(pieces, self.specials)
             return [Window(ids, positions, 0, len(pieces))]
-        margin = int(self._max_length * CONTEXT_FRACTION / 2)
+        margin = int(self.max_length * CONTEXT_FRACTION / 2)
         windows: list[Window] = []
         start = 0
         while start < len(pieces):
             left = self._reach(pieces, start, -1, margin)
-            right = self._reach(pieces, left, +1, self._max_length - self._length([]))
+            right = self._reach(pieces, left, +1, self.max_length - self._length([]))
             end = right if right == len(pieces) else max(start + 1, self._reach(pieces, right, -1, margin))
             ids, positions = self._scheme(pieces[left:right], self.specials)
             windows.append(Window(ids, positions[start - left : end - left], start, end))

@@ -5,13 +5,15 @@ other sub-word, 10 % stay, all of them are asked for. Devlin et al. 2019 (sectio
 Gu et al. 2021 (section 2.3.1: whole words serve adaptation to a domain better). No torch here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maner_core.encoding import InputScheme, Pieces, Specials
+from maner_core.batches import random_batches
+from maner_core.encoding import InputScheme, Pieces, Specials, WordEncoder, encode_maner, encode_sner
+from maner_core.errors import InvalidInput
 
 NOT_ASKED = -1
 """Stands in `MaskedInput.asked` wherever nothing is to be guessed; no sub-word has this id."""
@@ -93,3 +95,51 @@ def cut_to_length(
         parts[-1].append(word)
         room -= needed
     return parts
+
+
+FORMATS: dict[str, tuple[InputScheme, ...]] = {"maner": (encode_sner, encode_maner)}
+"""The inputs in which words are hidden, by system: the plain sentence for those that are not named here."""
+
+
+class HiddenWords:
+    """Sentences as endless batches of encoder inputs with hidden words, drawn anew each time a sentence is read.
+
+    Each batch is in one of the formats of the system: the plain sentence and, for MANER, as often the one with a mask before
+    every word. Nothing in the pre-training looks like the latter, so what is learned on plain text alone might not carry over.
+    """
+
+    def __init__(self, text: Sequence[Sequence[str]], words: WordEncoder, system: str) -> None:
+        """Raises InvalidInput when the text has no word."""
+        self._schemes = FORMATS.get(system, (encode_sner,))
+        self._specials = words.specials
+        # The last format is the longest.
+        self._parts = [
+            part
+            for pieces in words.pieces(text)
+            for part in cut_to_length(pieces, self._schemes[-1], words.specials, words.max_length)
+        ]
+        if not self._parts:
+            raise InvalidInput("the text to adapt to holds no word; give some sentences")
+        self._vocabulary = np.unique([i for part in self._parts for word in part for i in word])  # (n_ids,)
+
+    @property
+    def ids(self) -> set[int]:
+        """All that these inputs may hold: the sub-words of the text and the special ones."""
+        specials = self._specials
+        return {*self._vocabulary.tolist(), specials.begin, specials.end, specials.mask, specials.pad}
+
+    def batches(self, batch_size: int, probability: float, rng: np.random.Generator) -> Iterator[list[MaskedInput]]:
+        """Every part once a pass, parts of like length together; all chance comes from `rng`."""
+        lengths = [sum(map(len, part)) for part in self._parts]
+        for batch in random_batches(lengths, batch_size, rng):
+            scheme = self._schemes[rng.integers(len(self._schemes))]
+            yield [
+                masked_input(self._parts[i], scheme, self._specials, self._vocabulary, probability, rng) for i in batch
+            ]
+
+
+def some_of(text: Sequence[Sequence[str]], n: int, rng: np.random.Generator) -> list[Sequence[str]]:
+    """At most `n` sentences of the text, drawn by chance, in their order: no more than a training can read is kept."""
+    if len(text) <= n:
+        return list(text)
+    return [text[i] for i in np.sort(rng.choice(len(text), n, replace=False))]

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from maner_core.config import TrainConfig
+from maner_core.masked_lm import WordGuesser
 from maner_core.model import LAYER_NAME, TokenTagger, number_of_layers
 
 _SLICE = 1 << 21
@@ -21,7 +22,7 @@ class Optimiser:
     the weights that are updated would lose most updates, so those stay in float32 here (Micikevicius et al. 2018).
     """
 
-    def __init__(self, model: TokenTagger, config: TrainConfig, steps: int, bfloat16: bool) -> None:
+    def __init__(self, model: TokenTagger | WordGuesser, config: TrainConfig, steps: int, bfloat16: bool) -> None:
         self._clip_norm = config.clip_norm
         self._factor = warm_up_and_decay(steps, config.warmup_fraction)
         self._done = 0

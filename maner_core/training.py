@@ -9,16 +9,18 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 
-from maner_core.backbones import load_backbone
+from maner_core.backbones import load_backbone, load_masked_lm
+from maner_core.batches import in_parts, random_batches
 from maner_core.checkpoints import save_checkpoint
 from maner_core.config import TrainConfig
 from maner_core.devices import best_device, has_bfloat16, return_freed_memory, reused_memory
@@ -27,12 +29,10 @@ from maner_core.encoding import Window, WordEncoder
 from maner_core.errors import InvalidInput, RunFailed
 from maner_core.evaluation import f1_report
 from maner_core.inference import Tagger, pad_windows
+from maner_core.masked_lm import SecondLoss
 from maner_core.model import TokenTagger, reinitialise, set_dropout, trim_vocabulary
 from maner_core.optimiser import Optimiser
 from maner_core.spans import Span, iob2_tags, spans_to_tags, validate_spans
-
-_BUCKET_BATCHES = 16
-"""So many batches are drawn at random together and then sorted by length: little padding, still a random order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ class Progress:
     steps: int
     loss: float
     seconds_left: float
+    phase: str = "training"
+    """Or "adapting": hidden words of the unlabelled text are being guessed, before the training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +75,62 @@ def train(
     folder: Path,
     on_progress: OnProgress | None = None,
     *,
+    text: Sequence[Sequence[str]] = (),
     cache: Path | None = None,
 ) -> TrainReport:
     """Train a tagger for `labels` on `sentences` (their words) and their gold `spans`, and save it to `folder`.
 
     `folder` appears whole or not at all. `on_progress` is called after every step and may raise to stop the training.
-    `cache`: where the bundled backbone is kept. Raises InvalidInput or InvalidSpans on unusable sentences,
-    UnsupportedBackbone, and RunFailed when no repetition gives finite weights.
+    `text`: sentences without labels for the adaptation that `config` asks for. `cache`: where the bundled backbone is kept.
+    Raises InvalidInput or InvalidSpans on unusable sentences, UnsupportedBackbone, and RunFailed when no repetition gives
+    finite weights.
     """
     _check(sentences, spans, labels)
+    if config.adaptation != "none" and not any(map(len, text)):
+        raise InvalidInput(
+            f"the adaptation {config.adaptation!r} needs unlabelled sentences; give some, or choose none"
+        )
+    with _backbone(text, config, folder, on_progress, cache) as backbone:
+        tagger, report = _train_until_it_learns(
+            sentences, spans, labels, text, replace(config, backbone=backbone), on_progress, cache
+        )
+        return_freed_memory()  # before the whole vocabulary is put back
+        save_checkpoint(folder, tagger, config, report, cache)
+    return report
+
+
+@contextmanager
+def _backbone(
+    text: Sequence[Sequence[str]], config: TrainConfig, folder: Path, on_progress: OnProgress | None, cache: Path | None
+) -> Iterator[str]:
+    """The backbone to start from; one that is adapted to the text lies beside `folder` until the checkpoint is written."""
+    if config.adaptation != "before":
+        yield config.backbone
+        return
+    from maner_core.adaptation import adapt  # which needs this module
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent, prefix=".unfinished-") as temporary:
+        adapt(text, config, Path(temporary) / "backbone", on_progress, cache=cache)
+        yield str(Path(temporary) / "backbone")
+
+
+def _train_until_it_learns(
+    sentences: Sequence[Sequence[str]],
+    spans: Sequence[Sequence[Span]],
+    labels: Sequence[str],
+    text: Sequence[Sequence[str]],
+    config: TrainConfig,
+    on_progress: OnProgress | None,
+    cache: Path | None,
+) -> tuple[Tagger, TrainReport]:
+    """The first training that has learned its own sentences, or the best of those that may be tried."""
     return_freed_memory()  # of the tagger this process may have used before
     best: tuple[Tagger, TrainReport] | None = None
     started = time.perf_counter()
     for restart in range(config.max_restarts + 1):
         attempt = replace(config, seed=config.seed + restart)
-        tagger, report = _train_where_it_fits(sentences, spans, labels, attempt, on_progress, cache)
+        tagger, report = _train_where_it_fits(sentences, spans, labels, text, attempt, on_progress, cache)
         # A training whose loss is no number is worse than any other, whatever its tagger happens to predict.
         if best is None or _success(report) > _success(best[1]):
             best = tagger, report
@@ -97,12 +140,8 @@ def train(
     tagger, report = best
     if not math.isfinite(report.loss):
         raise RunFailed(f"the loss became {report.loss} in each of {restart + 1} trainings; lower the learning rate")
-    report = replace(
-        report, restarts=restart, seconds=time.perf_counter() - started, peak_memory_bytes=_peak_memory(tagger.device)
-    )
-    return_freed_memory()  # before the whole vocabulary is put back
-    save_checkpoint(folder, tagger, config, report, cache)
-    return report
+    seconds, memory = time.perf_counter() - started, _peak_memory(tagger.device)
+    return tagger, replace(report, restarts=restart, seconds=seconds, peak_memory_bytes=memory)
 
 
 def _success(report: TrainReport) -> float:
@@ -123,6 +162,7 @@ def _train_where_it_fits(
     sentences: Sequence[Sequence[str]],
     spans: Sequence[Sequence[Span]],
     labels: Sequence[str],
+    text: Sequence[Sequence[str]],
     config: TrainConfig,
     on_progress: OnProgress | None,
     cache: Path | None,
@@ -132,7 +172,9 @@ def _train_where_it_fits(
     at_once = config.subwords_at_once
     while True:
         try:
-            return _train_once(sentences, spans, labels, config, torch.device(device), at_once, on_progress, cache)
+            return _train_once(
+                sentences, spans, labels, text, config, torch.device(device), at_once, on_progress, cache
+            )
         except torch.OutOfMemoryError:
             if device == "cpu":
                 raise RunFailed("the machine has too little memory for this backbone; choose a smaller one") from None
@@ -146,6 +188,7 @@ def _train_once(
     sentences: Sequence[Sequence[str]],
     spans: Sequence[Sequence[Span]],
     labels: Sequence[str],
+    text: Sequence[Sequence[str]],
     config: TrainConfig,
     device: torch.device,
     at_once: int,
@@ -157,14 +200,24 @@ def _train_once(
     words = WordEncoder(tokenizer, config.system, min(config.max_length, tokenizer.model_max_length))
     tags = iob2_tags(labels)
     examples = _examples(words.windows(sentences), spans, sentences, tags)
+    steps = config.steps(len(examples))
+    beside = SecondLoss(text, words, config, steps) if config.adaptation == "beside" and config.mlm_weight else None
     if config.trim_vocabulary:
-        used = sorted({i for window, _ in examples for i in window.ids} | {words.specials.pad})
-        trim_vocabulary(encoder, torch.tensor(used))
+        used = (
+            {i for window, _ in examples for i in window.ids} | {words.specials.pad} | (beside.ids if beside else set())
+        )
+        trim_vocabulary(encoder, torch.tensor(sorted(used)))
     if config.encoder_dropout >= 0:
         set_dropout(encoder, config.encoder_dropout)
     reinitialise(encoder, config.reinitialised_layers)
-    model = TokenTagger(encoder, len(tags), config.dropout).to(device)
-    loss, steps = _optimise(model, examples, words.specials.pad, config, device, at_once, on_progress)
+    model = TokenTagger(encoder, len(tags), config.dropout)
+    if beside:
+        beside.join(model, load_masked_lm(config.backbone, cache))
+    loss, steps = _optimise(
+        model.to(device), examples, words.specials.pad, config, device, at_once, on_progress, beside
+    )
+    if beside:
+        beside.leave(model)
     return_freed_memory()
     tagger = Tagger(model.eval(), tokenizer, list(labels), config)
     predicted = [prediction.spans for prediction in tagger.predict(sentences)]
@@ -208,6 +261,7 @@ def _optimise(
     device: torch.device,
     at_once: int,
     on_progress: OnProgress | None,
+    beside: SecondLoss | None = None,
 ) -> tuple[float, int]:
     """Run the optimiser; returns the mean loss per word of the last tenth of the steps, and their number.
 
@@ -215,7 +269,7 @@ def _optimise(
     """
     steps = config.steps(len(examples))
     lengths = [len(window.ids) for window, _ in examples]
-    batches = _batches(lengths, config.batch_size, np.random.default_rng(config.seed))
+    batches = random_batches(lengths, config.batch_size, np.random.default_rng(config.seed))
     if device.type == "cpu":
         use_fast_dropout(model, config.seed)
     bfloat16 = config.mixed_precision and has_bfloat16(device)
@@ -227,10 +281,12 @@ def _optimise(
             batch = next(batches)
             n_words = sum(len(examples[i][1]) for i in batch)
             loss = 0.0
-            for part in _parts(batch, lengths, at_once):
+            for part in in_parts(batch, lengths, at_once):
                 part_loss = _loss(model, [examples[i] for i in part], pad, device) / n_words
                 part_loss.backward()  # type: ignore[no-untyped-call]
                 loss += part_loss.item()
+            if beside is not None:
+                beside.add_gradients(model, step, steps, at_once)
             if not math.isfinite(loss) or not math.isfinite(optimiser.step()):
                 return math.nan, step
             losses.append(loss)
@@ -240,35 +296,12 @@ def _optimise(
     return float(np.mean(losses[-max(1, steps // 10) :])), steps
 
 
-def _parts(batch: Sequence[int], lengths: Sequence[int], at_once: int) -> list[list[int]]:
-    """Cut a batch into parts of at most `at_once` sub-words with their padding; one window may be longer than that."""
-    parts: list[list[int]] = []
-    for i in sorted(batch, key=lambda i: lengths[i]):
-        if not parts or (len(parts[-1]) + 1) * lengths[i] > at_once:
-            parts.append([])
-        parts[-1].append(i)
-    return parts
-
-
 def _loss(model: TokenTagger, examples: Sequence[Example], pad: int, device: torch.device) -> Tensor:
     """Cross-entropy summed over the words of these windows."""
     ids, mask, rows, columns = (tensor.to(device) for tensor in pad_windows([window for window, _ in examples], pad))
     gold = torch.tensor([tag for _, tags in examples for tag in tags], device=device)  # (n_words,)
     logits, _ = model(ids, mask, rows, columns)  # (n_words, n_tags)
     return nn.functional.cross_entropy(logits, gold, reduction="sum")
-
-
-def _batches(lengths: Sequence[int], batch_size: int, rng: np.random.Generator) -> Iterator[list[int]]:
-    """Endless batches of indices; every index once per pass, sentences of like length together."""
-    bucket = batch_size * _BUCKET_BATCHES
-    while True:
-        order = rng.permutation(len(lengths))
-        batches = []
-        for first in range(0, len(order), bucket):
-            by_length = sorted(order[first : first + bucket].tolist(), key=lambda i: lengths[i])
-            batches += [by_length[i : i + batch_size] for i in range(0, len(by_length), batch_size)]
-        for i in rng.permutation(len(batches)):
-            yield batches[i]
 
 
 def _peak_memory(device: torch.device) -> int:

@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("maner_core", "annotation", "storage")
 TORCH_MODULES = {
+    "adaptation",
     "attention",
     "backbones",
     "checkpoints",
@@ -17,6 +18,7 @@ TORCH_MODULES = {
     "encoding",
     "half_precision",
     "inference",
+    "masked_lm",
     "model",
     "optimiser",
     "training",

@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 
 from maner_core import training
 from maner_core.backbones import load_backbone
+from maner_core.batches import random_batches
 from maner_core.config import PRESETS, TrainConfig
 from maner_core.encoding import WordEncoder
 from maner_core.errors import InvalidConfig, InvalidInput, InvalidSpans, ManerError, RunFailed, UnknownName
@@ -133,7 +134,7 @@ def test_parts_of_a_batch_add_up_to_the_batch(tmp_path: Path) -> None:
     for at_once in (1024, 40):
         heard: list[Progress] = []
         config = fast(backbone, dropout=0.0)
-        training._train_once(SENTENCES, SPANS, LABELS, config, torch.device("cpu"), at_once, heard.append, None)
+        training._train_once(SENTENCES, SPANS, LABELS, (), config, torch.device("cpu"), at_once, heard.append, None)
         losses[at_once] = [progress.loss for progress in heard]
     assert losses[40] == pytest.approx(losses[1024], rel=1e-3)
     assert losses[40][-1] < losses[40][0]
@@ -143,7 +144,7 @@ def test_parts_of_a_batch_add_up_to_the_batch(tmp_path: Path) -> None:
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=300), st.integers(1, 9), st.integers(0, 99))
 def test_every_pass_sees_each_sentence_once(lengths: list[int], batch_size: int, seed: int) -> None:
     n_batches = math.ceil(len(lengths) / batch_size)
-    batches: Iterator[list[int]] = training._batches(lengths, batch_size, np.random.default_rng(seed))
+    batches: Iterator[list[int]] = random_batches(lengths, batch_size, np.random.default_rng(seed))
     for _ in range(2):
         one_pass = list(islice(batches, n_batches))
         assert sorted(i for batch in one_pass for i in batch) == list(range(len(lengths)))
@@ -152,7 +153,7 @@ def test_every_pass_sees_each_sentence_once(lengths: list[int], batch_size: int,
 
 def test_batches_hold_sentences_of_like_length_in_a_new_order_each_pass() -> None:
     lengths = [i % 16 for i in range(128)]
-    batches = training._batches(lengths, 8, np.random.default_rng(0))
+    batches = random_batches(lengths, 8, np.random.default_rng(0))
     first, second = list(islice(batches, 16)), list(islice(batches, 16))
     assert all(len({lengths[i] for i in batch}) == 1 for batch in first)
     assert first != second

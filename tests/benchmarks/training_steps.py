@@ -26,6 +26,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from maner_core import optimiser, training
 from maner_core.attention import NAME
 from maner_core.backbones import load_backbone
+from maner_core.batches import in_parts, random_batches
 from maner_core.config import TrainConfig
 from maner_core.conll import read
 from maner_core.encoding import WordEncoder
@@ -135,11 +136,11 @@ def _work(model: TokenTagger, examples: Any, pad: int, config: TrainConfig) -> t
     import numpy as np
 
     lengths = [len(window.ids) for window, _ in examples]
-    batches = training._batches(lengths, config.batch_size, np.random.default_rng(config.seed))
+    batches = random_batches(lengths, config.batch_size, np.random.default_rng(config.seed))
     counter, padded, n = FlopCounterMode(display=False), 0, 13
     with counter:
         for _ in range(n):
-            for part in training._parts(next(batches), lengths, config.subwords_at_once):
+            for part in in_parts(next(batches), lengths, config.subwords_at_once):
                 padded += len(part) * max(lengths[i] for i in part)
                 training._loss(model, [examples[i] for i in part], pad, torch.device("cpu")).backward()  # type: ignore[no-untyped-call]
     model.zero_grad(set_to_none=True)

@@ -1,0 +1,175 @@
+"""Masked-language-model training on unlabelled text: before a tagging, or beside it as a second loss.
+
+Before: the encoder first learns to guess hidden words of the project's own text (Gururangan et al. 2020, "task-adaptive
+pretraining"; Margatina et al. 2022 for active learning), and the result is a backbone like any other. Beside: the same loss
+is added to the tagging loss with a weight that falls to 0, against the forgetting that Sonkar et al. 2023 suspect.
+"""
+
+import json
+import math
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate.utils import set_seed
+from torch import Tensor
+
+from maner_core.backbones import load_masked_lm, load_tokenizer, quiet_transformers
+from maner_core.config import TrainConfig
+from maner_core.devices import best_device, has_bfloat16, return_freed_memory, reused_memory
+from maner_core.dropout import use_fast_dropout
+from maner_core.encoding import WordEncoder
+from maner_core.errors import RunFailed
+from maner_core.masked_lm import WordGuesser, add_gradients
+from maner_core.masking import HiddenWords, MaskedInput, some_of
+from maner_core.optimiser import Optimiser
+from maner_core.training import OnProgress, Progress
+
+RECORD = "adaptation.json"
+"""The file in an adapted backbone that says what it was made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptReport:
+    """What an adaptation cost and came to; losses are means per hidden sub-word, in nats."""
+
+    seconds: float
+    steps: int
+    first_loss: float
+    """Over the first tenth of the steps."""
+    loss: float
+    """Over the last tenth of the steps."""
+    sentences: int
+    """Sentences that were there to read; those beyond `mlm_steps` times `mlm_batch_size` were left out by chance."""
+    subwords: int
+    """Different sub-words among which the guess was."""
+    device: str
+    seed: int
+
+
+def adapt(
+    text: Sequence[Sequence[str]],
+    config: TrainConfig,
+    folder: Path,
+    on_progress: OnProgress | None = None,
+    *,
+    cache: Path | None = None,
+) -> AdaptReport:
+    """Train the backbone of `config` to guess hidden words of `text` (sentences of words), and save it to `folder`.
+
+    `folder` appears whole or not at all and is an ordinary masked language model of `transformers`: a later training takes it
+    as its backbone, a later adaptation goes on from it. `on_progress` is called after every step and may raise to stop.
+    Of `config` only system, backbone, seed, the mlm_ fields and how to optimise matter. `cache`: where the bundled backbone is
+    kept. Raises InvalidInput on a text without words, UnsupportedBackbone, and RunFailed.
+    """
+    started = time.perf_counter()
+    set_seed(config.seed)
+    rng = np.random.default_rng(config.seed)
+    tokenizer = load_tokenizer(config.backbone, cache)
+    words = WordEncoder(tokenizer, config.system, min(config.max_length, tokenizer.model_max_length))
+    read = some_of(text, config.mlm_steps * config.mlm_batch_size, rng)
+    hidden = HiddenWords(read, words, config.system)
+    used = torch.tensor(sorted(hidden.ids))
+    masked_lm, pretrained = load_masked_lm(config.backbone, cache)
+    model = WordGuesser(masked_lm, used).to(best_device())
+    return_freed_memory()  # the rest of the vocabulary
+    rate = config.mlm_learning_rate
+    head_rate = rate if pretrained else config.head_learning_rate
+    rates = replace(config, learning_rate=rate, head_learning_rate=head_rate, layer_decay=1.0)
+    batches = hidden.batches(config.mlm_batch_size, config.mlm_probability, rng)
+    try:
+        losses = _optimise(model, batches, words.specials.pad, rates, on_progress)
+    except torch.OutOfMemoryError:
+        raise RunFailed("the machine has too little memory for this backbone; choose a smaller one") from None
+    tenth = max(1, len(losses) // 10)
+    report = AdaptReport(
+        seconds=time.perf_counter() - started,
+        steps=len(losses),
+        first_loss=float(np.mean(losses[:tenth])),
+        loss=float(np.mean(losses[-tenth:])),
+        sentences=len(read),
+        subwords=len(used),
+        device=str(model.encoder.device),
+        seed=config.seed,
+    )
+    _save(folder, model.cpu(), used, tokenizer, config, report, cache)
+    return report
+
+
+def _optimise(
+    model: WordGuesser,
+    batches: Iterator[list[MaskedInput]],
+    pad: int,
+    config: TrainConfig,
+    on_progress: OnProgress | None,
+) -> list[float]:
+    """Run the optimiser; the loss of each step. Raises RunFailed at one that is not finite."""
+    steps, device = config.mlm_steps, model.encoder.device
+    if device.type == "cpu":
+        use_fast_dropout(model, config.seed)
+    losses: list[float] = []
+    started = time.perf_counter()
+    model.train()
+    with (
+        reused_memory(),
+        closing(Optimiser(model, config, steps, config.mixed_precision and has_bfloat16(device))) as optimiser,
+    ):
+        for step, batch in enumerate(islice(batches, steps), 1):
+            loss = add_gradients(model.encoder, model.head, batch, pad, config.subwords_at_once)
+            if not math.isfinite(loss + optimiser.step()):
+                raise RunFailed(f"the loss became {loss} in the adaptation to the text; lower mlm_learning_rate")
+            losses.append(loss)
+            if on_progress is not None:
+                seconds = time.perf_counter() - started
+                on_progress(Progress(step, steps, loss, seconds / step * (steps - step), "adapting"))
+    return losses
+
+
+def _save(
+    folder: Path,
+    model: WordGuesser,
+    used: Tensor,
+    tokenizer: Any,
+    config: TrainConfig,
+    report: AdaptReport,
+    cache: Path | None,
+) -> None:
+    """Write the masked language model to `folder`, replacing what is there, by way of a temporary name beside it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unfinished-"))
+    try:
+        with quiet_transformers():
+            _whole(model, used, config.backbone, cache).save_pretrained(unfinished)
+            tokenizer.save_pretrained(unfinished)
+        record = {"config": config.to_dict(), "report": asdict(report), "versions": {"torch": torch.__version__}}
+        (unfinished / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=2), encoding="utf-8")
+        unfinished.chmod(0o755)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(unfinished, folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@torch.no_grad()
+def _whole(model: WordGuesser, used: Tensor, backbone: str, cache: Path | None) -> Any:
+    """The masked language model with the trained weights; rows that the text does not use come from `backbone`."""
+    whole, _ = load_masked_lm(backbone, cache)
+    table, decoder, head = whole.get_input_embeddings(), whole.get_output_embeddings(), model.head
+    table.weight[used] = model.encoder.get_input_embeddings().weight
+    model.encoder.set_input_embeddings(table)
+    whole.base_model.load_state_dict(model.encoder.state_dict())
+    whole.load_state_dict(head.between.state_dict(), strict=False)  # it lacks the encoder and the output table
+    if head.weight is not None:
+        decoder.weight[used] = head.weight
+    if head.bias is not None:
+        decoder.bias[used] = head.bias
+    return whole
