@@ -5,8 +5,9 @@ loop. Importing this module loads no torch: training and inference are imported 
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from annotation.sampling import ACQUISITION_FUNCTIONS, RANDOM_REASON, Pick, Pool, query_strategy, random, select, why
+from annotation.sampling import (
+    ACQUISITION_FUNCTIONS,
+    NEEDS_STATES,
+    RANDOM_REASON,
+    Head,
+    Pick,
+    Pool,
+    WordStates,
+    mnlp,
+    query_strategy,
+    random,
+    select,
+    why,
+)
 from annotation.serving import checkpoint_folder, evaluate, evaluation_labels, judge, prune_checkpoints, run_folder
 from annotation.tagging import LoadedTagger, TaggerPrediction, Tools, TrainFunction, TrainProgress, real_tools
 from maner_core.config import TrainConfig
 from maner_core.errors import ManerError, RunFailed, RunStopped
-from maner_core.spans import Span, iob2_tags
+from maner_core.spans import OUTSIDE, Span, iob2_tags
 from storage import (
     Origin,
     Project,
@@ -45,6 +59,8 @@ QUEUED_ROUNDS = 4
 """The queue lasts for so many rounds, and has SHORTEST_QUEUE sentences at least."""
 SUGGESTED_SENTENCES = 2000
 """Sentences that get stored suggestions: those queued, and the highest scores up to this number."""
+SENTENCES_WITH_STATES = 2000
+"""Sentences whose word states are kept for the strategies that need them: those that `mnlp` puts first."""
 STOPPED = "The worker was stopped during this run; it starts again with the next worker."
 """Failure text of a run that ended only because the worker was asked to."""
 
@@ -100,6 +116,17 @@ def training_set(store: Store, project_id: int) -> TrainingSet:
         spans=[item.annotation.spans for item in items],
         watermark=watermark,
     )
+
+
+def label_shares(sentences: Sequence[Sequence[str]], spans: Sequence[Sequence[Span]]) -> dict[str, float]:
+    """Share of all words that carry each label, O among them: `[["Rais", "Ruto"]], [[Span(1, 2, "PER")]]` -> halves."""
+    counts = Counter[str]()
+    for its_spans in spans:
+        for span in its_spans:
+            counts[span.label] += span.end - span.start
+    words = sum(map(len, sentences))
+    counts[OUTSIDE] = words - counts.total()
+    return {label: count / max(words, 1) for label, count in counts.items()}
 
 
 def run_seed(project_seed: int, round_number: int, attempt: int) -> int:
@@ -226,9 +253,11 @@ class _Round:
         """Score and rank the unlabelled sentences, store suggestions, swap the queue; the numbers of it."""
         strategy = self.project.settings.strategy
         acquisition = ACQUISITION_FUNCTIONS.get(strategy)
-        everything = range(len(pool.sentences))
-        if acquisition is not None:
-            self.read_pool(pool, everything, "scoring", f"Scoring {len(pool.sentences)} sentences")
+        n_scored = 0 if strategy == "random" else len(pool.sentences)
+        if n_scored:
+            self.read_pool(pool, range(n_scored), "scoring", f"Scoring {n_scored} sentences")
+            pool.arrays = self.arrays(pool, with_states=strategy in NEEDS_STATES)
+        if acquisition is not None and pool.arrays is not None:
             pool.scores = acquisition(pool.arrays)
             ids = [sentence.id for sentence in pool.sentences]
             self.store.save_scores(source, zip(ids, pool.scores.tolist(), strict=True))
@@ -236,7 +265,16 @@ class _Round:
         self.suggest(pool, picks, source)
         items = [self.queue_item(pool, pick, rank, rule, source) for rank, pick in enumerate(picks)]
         queued = self.store.fill_queue(self.project.id, items, replace=True)
-        return {"scored": len(pool.sentences) if acquisition else 0, "queued": queued, "selection": rule}
+        return {"scored": n_scored, "queued": queued, "selection": rule}
+
+    def arrays(self, pool: "_ScoredPool", with_states: bool) -> Pool:
+        """What a query strategy sees; every sentence must have been read."""
+        read = [pool.predictions[i] for i in range(len(pool.sentences))]
+        shares = label_shares(self.labelled.sentences, self.labelled.spans)
+        embeddings = np.stack([prediction.embedding for prediction in read])
+        seen = Pool.of([prediction.probabilities for prediction in read], pool.tags, embeddings)
+        seen = replace(seen, label_shares=shares, seed=self.run.seed)
+        return replace(seen, states=pool.states(seen), head=Head(*pool.tagger.head)) if with_states else seen
 
     def select(self, pool: "_ScoredPool") -> tuple[list[Pick], str]:
         """The new order of the queue and the name of the strategy that made it."""
@@ -244,7 +282,7 @@ class _Round:
         strategy = query_strategy(name)
         length = max(SHORTEST_QUEUE, QUEUED_ROUNDS * self.project.settings.retrain_every) + self.leased(pool)
         rng = np.random.default_rng(self.run.seed)
-        arrays = Pool(pool.lengths) if strategy is random else pool.arrays
+        arrays = Pool(pool.lengths) if strategy is random or pool.arrays is None else pool.arrays
         return select(arrays, length, strategy, RANDOM_SHARE, rng), name
 
     def leased(self, pool: "_ScoredPool") -> int:
@@ -315,6 +353,7 @@ class _ScoredPool:
     tagger: LoadedTagger
     predictions: dict[int, TaggerPrediction] = field(default_factory=dict)
     scores: npt.NDArray[np.float64] | None = None
+    arrays: Pool | None = None
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -324,12 +363,10 @@ class _ScoredPool:
     def lengths(self) -> npt.NDArray[np.intp]:
         return np.array([len(sentence.tokens) for sentence in self.sentences], dtype=np.intp)
 
-    @cached_property
-    def arrays(self) -> Pool:
-        """What a query strategy sees; every sentence must have been read."""
-        read = [self.predictions[i] for i in range(len(self.sentences))]
-        embeddings = np.stack([prediction.embedding for prediction in read]) if read else None
-        return Pool(self.lengths, self.tags, [prediction.probabilities for prediction in read], embeddings)
+    def states(self, arrays: Pool) -> WordStates:
+        """The word states of the sentences that `mnlp` puts first."""
+        first = np.sort(np.argsort(-mnlp(arrays), kind="stable")[:SENTENCES_WITH_STATES])
+        return WordStates(first, np.concatenate(self.tagger.word_states([self.sentences[i].tokens for i in first])))
 
     def suggestion(self, index: int, run_id: int) -> Suggestion:
         prediction = self.predictions[index]

@@ -44,6 +44,9 @@ class LoadedTagger(Protocol):
 
     @property
     def labels(self) -> list[str]: ...
+    @property
+    def head(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], float]: ...  # weight, bias, dropout
+    def word_states(self, sentences: Sequence[Sequence[str]]) -> Sequence[npt.NDArray[np.float32]]: ...
     def predict(
         self, sentences: Sequence[Sequence[str]], on_progress: Callable[[float], None] | None = None
     ) -> Sequence[TaggerPrediction]: ...

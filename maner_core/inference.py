@@ -105,6 +105,20 @@ class Tagger:
         """What logits are divided by before they become probabilities: 1 without a calibration."""
         return self.calibration.temperature if self.calibration else 1.0
 
+    @property
+    def head(self) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+        """The last layer: weight (n_tags, hidden), bias (n_tags,), and the share of values dropped before it in training."""
+        layer = self.model.head
+        weight, bias = (parameter.detach().float().cpu().numpy() for parameter in (layer.weight, layer.bias))
+        return weight, bias, self.model.dropout.p
+
+    def word_states(self, sentences: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
+        """What the head reads, dropout off: (n_words, hidden) for each sentence. Large: ask for few sentences."""
+        found = [np.zeros((len(sentence), self.model.head.in_features), np.float32) for sentence in sentences]
+        for i, window, _, states in self._read_all(sentences, lambda _: None):
+            found[i][window.start : window.end] = states
+        return found
+
     def predict(
         self, sentences: Sequence[Sequence[str]], on_progress: Callable[[float], None] | None = None
     ) -> list[Prediction]:
@@ -137,12 +151,34 @@ class Tagger:
     def _predict(
         self, sentences: Sequence[Sequence[str]], before: int, on_progress: Callable[[float], None] | None
     ) -> list[Prediction]:
-        windows = self._words.windows(sentences)
-        flat = [(i, window) for i, its_windows in enumerate(windows) for window in its_windows if window.positions]
-        flat.sort(key=lambda item: len(item[1].ids))
         n_tags, hidden = self.model.head.weight.shape
         probabilities = [np.zeros((len(sentence), n_tags), np.float32) for sentence in sentences]
         sums = np.zeros((len(sentences), hidden), np.float32)
+
+        def tell(share: float) -> None:
+            if on_progress is not None:
+                on_progress(before + len(sentences) * share)
+
+        for i, window, chances, states in self._read_all(sentences, tell):
+            probabilities[i][window.start : window.end] = chances
+            sums[i] += states.sum(axis=0)
+        tags = iob2_tags(self.labels)
+        return [
+            Prediction(
+                tags=repair_tags([tags[i] for i in chances.argmax(axis=1).tolist()]),
+                probabilities=chances,
+                embedding=total / np.float32(max(1, len(chances))),
+            )
+            for chances, total in zip(probabilities, sums, strict=True)
+        ]
+
+    def _read_all(
+        self, sentences: Sequence[Sequence[str]], on_progress: Callable[[float], None]
+    ) -> Iterator[tuple[int, Window, NDArray[np.float32], NDArray[np.float32]]]:
+        """Each window, the shortest first: its sentence's number, and probabilities and states of the words it reads."""
+        windows = self._words.windows(sentences)
+        flat = [(i, window) for i, its_windows in enumerate(windows) for window in its_windows if window.positions]
+        flat.sort(key=lambda item: len(item[1].ids))
         done = 0
         while done < len(flat):
             batch = flat[done : done + _fitting(flat, done, self._budget)]
@@ -153,24 +189,10 @@ class Tagger:
             first = 0
             for i, window in batch:
                 last = first + len(window.positions)
-                probabilities[i][window.start : window.end] = read[0][first:last]
-                sums[i] += read[1][first:last].sum(axis=0)
+                yield i, window, read[0][first:last], read[1][first:last]
                 first = last
             done += len(batch)
-            if on_progress is not None:
-                on_progress(before + len(sentences) * done / len(flat))
-        return self._predictions(probabilities, sums)
-
-    def _predictions(self, probabilities: list[NDArray[np.float32]], sums: NDArray[np.float32]) -> list[Prediction]:
-        tags = iob2_tags(self.labels)
-        return [
-            Prediction(
-                tags=repair_tags([tags[i] for i in chances.argmax(axis=1).tolist()]),
-                probabilities=chances,
-                embedding=total / np.float32(max(1, len(chances))),
-            )
-            for chances, total in zip(probabilities, sums, strict=True)
-        ]
+            on_progress(done / len(flat))
 
     def _try_to_read(self, windows: Sequence[Window]) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
         """What `_read` gives, or None when the memory of the device is too short for these windows together."""

@@ -2,14 +2,16 @@
 
 import secrets
 import unicodedata
+from dataclasses import fields
 
 from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, select, update
 
 from maner_core.errors import InvalidInput, NotFound, Refused
+from storage import _workers
 from storage._checks import check_settings, refuse_unstorable
 from storage.database import now, upsert
-from storage.records import Annotator, Label, Project, ProjectSettings, SuggestWhen
-from storage.tables import AnnotationSpans, Annotators, Labels, Projects, ServingRuns
+from storage.records import Annotator, Label, Project, ProjectSettings, Role, SuggestWhen
+from storage.tables import AnnotationSpans, Annotators, Labels, Projects, Roles, ServingRuns
 
 PLAIN_SETTINGS = (
     "language",
@@ -40,8 +42,8 @@ SERVING = select(ServingRuns.run_id).where(ServingRuns.project_id == bindparam("
 ANNOTATOR = select(Annotators.id, Annotators.name).where(Annotators.id == bindparam("annotator_id"))
 
 
-def create(connection: Connection, settings: ProjectSettings) -> Project:
-    """A new project; Refused when the name is taken."""
+def create(connection: Connection, settings: ProjectSettings, by: int | None) -> Project:
+    """A new project, with whoever made it as its lead; Refused when the name is taken."""
     check_settings(settings)
     _refuse_taken_name(connection, settings.name.strip(), None)
     row = {
@@ -52,13 +54,17 @@ def create(connection: Connection, settings: ProjectSettings) -> Project:
     }
     project_id = connection.execute(insert(Projects).values(**row).returning(Projects.id)).scalar_one()
     _put_labels(connection, project_id, settings.labels)
+    if by is not None:
+        connection.execute(insert(Roles).values(project_id=project_id, annotator_id=by, role=Role.LEAD.value))
+        _workers.record(connection, project_id, by, "project_made", {"name": settings.name.strip()})
     return project(connection, project_id)
 
 
-def change(connection: Connection, project_id: int, settings: ProjectSettings) -> Project:
+def change(connection: Connection, project_id: int, settings: ProjectSettings, by: int | None) -> Project:
     """The project with new settings; Refused when the name is taken or a removed label is in use."""
     check_settings(settings)
     lock(connection, project_id)
+    before = project(connection, project_id).settings
     _refuse_taken_name(connection, settings.name.strip(), project_id)
     kept = {label.name for label in settings.labels}
     removed = label_names(connection, project_id) - kept
@@ -66,6 +72,9 @@ def change(connection: Connection, project_id: int, settings: ProjectSettings) -
         _remove_labels(connection, project_id, removed)
     connection.execute(update(Projects).where(Projects.id == project_id).values(**_columns(settings)))
     _put_labels(connection, project_id, settings.labels)
+    changed = [field.name for field in fields(settings) if getattr(settings, field.name) != getattr(before, field.name)]
+    if changed:
+        _workers.record(connection, project_id, by, "settings_changed", {"settings": changed})
     return project(connection, project_id)
 
 
@@ -108,7 +117,7 @@ def label_names(connection: Connection, project_id: int) -> set[str]:
 
 def annotator(connection: Connection, name: str) -> Annotator:
     """The person of that name (trimmed, case-insensitive), made if new; the first spelling is kept."""
-    trimmed, key = _name_and_key(name)
+    trimmed, key = name_and_key(name)
     upsert(connection, Annotators, [{"name": trimmed, "name_key": key}], ["name_key"], [])
     known = known_annotator(connection, name)
     if known is None:
@@ -118,13 +127,13 @@ def annotator(connection: Connection, name: str) -> Annotator:
 
 def known_annotator(connection: Connection, name: str) -> Annotator | None:
     """The person of that name, None if new."""
-    _, key = _name_and_key(name)
+    _, key = name_and_key(name)
     row = connection.execute(select(Annotators.id, Annotators.name).where(Annotators.name_key == key)).one_or_none()
     return None if row is None else Annotator(row.id, row.name)
 
 
-def _name_and_key(name: str) -> tuple[str, str]:
-    """A name as it is shown and as it is compared: `"  Asha  Juma " -> ("Asha Juma", "asha juma")`."""
+def name_and_key(name: str) -> tuple[str, str]:
+    """A person's name as it is shown and as it is compared: `"  Asha  Juma " -> ("Asha Juma", "asha juma")`."""
     trimmed = " ".join(name.split())
     if not 0 < len(trimmed) <= 200:
         raise InvalidInput("a name has 1 to 200 characters")

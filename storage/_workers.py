@@ -70,8 +70,8 @@ def record(
     )
 
 
-def audit(connection: Connection, project_id: int) -> list[AuditEvent]:
-    """The project's events, oldest first."""
+def audit(connection: Connection, project_id: int | None) -> list[AuditEvent]:
+    """The project's events or, without one, those of no project, oldest first."""
     rows = connection.execute(
         select(AuditEvents.__table__).where(AuditEvents.project_id == project_id).order_by(AuditEvents.id)
     )

@@ -52,6 +52,14 @@ class SuggestWhen(StrEnum):
     NEVER = "never"
 
 
+class Role(StrEnum):
+    """What a person is in a project. What each role may do is said in annotation/permissions.py."""
+
+    ANNOTATOR = "annotator"
+    CURATOR = "curator"
+    LEAD = "lead"
+
+
 # Projects and people.
 
 
@@ -103,6 +111,77 @@ class Annotator:
 
     id: int
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is signed in, and what they are where; an administrator is a lead everywhere."""
+
+    annotator: Annotator
+    administrator: bool
+    roles: Mapping[int, Role]  # by project id
+    language: str | None = None  # of the interface; None: as the browser says
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How a person signs in, and whether they may."""
+
+    annotator_id: int
+    name: str
+    administrator: bool
+    disabled: bool
+    has_password: bool
+    identity: str | None  # at an identity provider: its address and its name for the person
+    created_at: datetime
+    seen_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """An account to be made; it needs a password or an identity."""
+
+    name: str
+    password_hash: str | None = None
+    identity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a password is checked against."""
+
+    annotator_id: int
+    password_hash: str | None
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person in a project (or, without one, in the installation) and what they did there."""
+
+    annotator_id: int
+    name: str
+    role: Role | None  # None: an administrator without a role here, or somebody who only ever labelled here
+    administrator: bool
+    has_account: bool
+    disabled: bool
+    seen_at: datetime | None
+    labels: int  # sentences annotated in the tool
+    recent_labels: int  # of these, since the moment asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A link that can be used once: to a role in a project or, without one, to administrate the installation."""
+
+    id: int
+    project_id: int | None
+    project: str  # its name, or empty
+    role: Role | None
+    name: str  # of the person invited, or empty: they choose
+    invited_by: str  # name, empty for the first administrator's
+    created_at: datetime
+    expires_at: datetime
 
 
 # Sentences.

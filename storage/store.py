@@ -21,6 +21,7 @@ from storage import (
     _suggestions,
     _workers,
 )
+from storage.account_store import AccountStore
 from storage.database import Database
 from storage.migrations import upgrade
 from storage.records import (
@@ -51,7 +52,7 @@ ROWS_PER_WRITE = 1_000  # of a long write, so that annotators never wait for the
 T = TypeVar("T")
 
 
-class Store:
+class Store(AccountStore):
     """A database of projects; safe to share between threads."""
 
     def __init__(self, url: str) -> None:
@@ -71,13 +72,13 @@ class Store:
 
     # Projects.
 
-    def create_project(self, settings: ProjectSettings) -> Project:
-        """A new project; Refused when its name is taken."""
-        return self._database.write(_projects.create, settings)
+    def create_project(self, settings: ProjectSettings, by: int | None = None) -> Project:
+        """A new project, with the person `by` as its lead; Refused when its name is taken."""
+        return self._database.write(_projects.create, settings, by)
 
-    def update_project(self, project_id: int, settings: ProjectSettings) -> Project:
+    def update_project(self, project_id: int, settings: ProjectSettings, by: int | None = None) -> Project:
         """The project with these settings; Refused when a removed label stands in saved annotations."""
-        return self._database.write(_projects.change, project_id, settings)
+        return self._database.write(_projects.change, project_id, settings, by)
 
     def project(self, project_id: int) -> Project:
         """The project; NotFound."""
@@ -362,8 +363,8 @@ class Store:
         """Keep an event; details must be JSON values."""
         self._database.write(_workers.record, project_id, annotator_id, kind, details)
 
-    def audit(self, project_id: int) -> list[AuditEvent]:
-        """The project's events, oldest first."""
+    def audit(self, project_id: int | None) -> list[AuditEvent]:
+        """The project's events or, without one, those of no project; oldest first."""
         return self._database.read(_workers.audit, project_id)
 
 

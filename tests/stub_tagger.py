@@ -64,6 +64,15 @@ class StubTagger:
             raise NoCheckpoint(f"{folder} holds no checkpoint") from error
         return cls(saved["labels"], saved["memory"])
 
+    @property
+    def head(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], float]:
+        """Its states are its probabilities, so its head passes them on."""
+        n_tags = len(iob2_tags(self.labels))
+        return np.eye(n_tags, dtype=np.float32), np.zeros(n_tags, np.float32), 0.1
+
+    def word_states(self, sentences: Sequence[Sequence[str]]) -> list[npt.NDArray[np.float32]]:
+        return [self._read(sentence).probabilities for sentence in sentences]
+
     def predict(
         self, sentences: Sequence[Sequence[str]], on_progress: Callable[[float], None] | None = None
     ) -> list[StubPrediction]:

@@ -242,6 +242,16 @@ def test_the_embedding_of_a_long_sentence_is_the_mean_over_all_its_windows(tagge
     np.testing.assert_allclose(tagger.predict([LONG])[0].embedding, expected, atol=1e-5)
 
 
+def test_the_head_makes_the_probabilities_out_of_the_word_states(tagger: Tagger) -> None:
+    weight, bias, dropout = tagger.head
+    assert dropout == tagger.config.dropout
+    sentences = [*MANY[:6], LONG]
+    for states, prediction in zip(tagger.word_states(sentences), tagger.predict(sentences), strict=True):
+        logits = states @ weight.T + bias
+        chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(chances, prediction.probabilities, atol=1e-5)
+
+
 def test_nothing_gives_nothing(tagger: Tagger) -> None:
     assert tagger.predict([]) == []
     shares: list[float] = []

@@ -29,11 +29,13 @@ from annotation.loop import (
     SHORTEST_QUEUE,
     STOPPED,
     RoundProgress,
+    label_shares,
     plain_words,
     run_round,
     run_seed,
     training_set,
 )
+from annotation.sampling import ACQUISITION_FUNCTIONS, QUERY_STRATEGIES
 from annotation.serving import KEPT_RUNS, evaluate, f1_history, prune_checkpoints, run_folder
 from annotation.tagging import LoadedTagger, Tools
 from maner_core.errors import InvalidConfig, RunFailed, RunStopped
@@ -149,6 +151,23 @@ def test_sentences_without_a_predicted_entity_are_in_the_predictions_scores_and_
     assert () in predictions.values()
     suggested = [store.suggestion(run.id, sentence.id) for sentence in store.unlabelled_pool(project.id)]
     assert any(suggestion is not None and not suggestion.spans for suggestion in suggested)
+
+
+@pytest.mark.parametrize("strategy", sorted(QUERY_STRATEGIES))
+def test_a_round_can_be_run_with_every_strategy(store: Store, home: Path, strategy: str) -> None:
+    project = make_project(store, pool=200, reserve=5, name="large", strategy=strategy)
+    label(store, project, GATE_LABELS)
+    run = run_stub_round(store, project, home)
+    assert run.metrics["selection"] == strategy
+    chosen = {item.strategy for item in queue_items(store, project).values()}
+    assert chosen == {"random", strategy}
+    assert len(store.scores(run.id)) == (150 if strategy in ACQUISITION_FUNCTIONS else 0)
+
+
+def test_the_share_of_each_label_is_counted_over_all_words() -> None:
+    sentences = [("Rais", "William", "Ruto"), ("Mombasa",)]
+    spans = [(Span(1, 3, "PER"),), (Span(0, 1, "LOC"),)]
+    assert label_shares(sentences, spans) == {"PER": 0.5, "LOC": 0.25, "O": 0.25}
 
 
 def test_before_the_gate_the_queue_is_random_and_the_scores_are_kept(

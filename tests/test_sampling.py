@@ -1,45 +1,34 @@
-"""Query strategies, acquisition functions and the order of the queue."""
+"""The contract of every query strategy and acquisition function, whatever its formula."""
 
 import ast
 import sys
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from sampling_helpers import TAGS, make_pool, pool_like, pool_of, reordered, whole
 
 import annotation.sampling
 from annotation.sampling import (
     ACQUISITION_FUNCTIONS,
+    NEEDS_STATES,
     QUERY_STRATEGIES,
+    AcquisitionFunction,
     Pool,
-    least_confidence,
     mnlp,
     query_strategy,
     random,
-    select,
     top,
-    why,
 )
 from maner_core.errors import InvalidInput, UnknownName
-from maner_core.spans import iob2_tags
 
-TAGS = tuple(iob2_tags(["PER", "ORG"]))
-
-
-def make_pool(n: int, seed: int = 0) -> Pool:
-    rng = np.random.default_rng(seed)
-    lengths = rng.integers(1, 12, n)
-    probs = [rng.dirichlet(np.ones(len(TAGS)), length).astype(np.float32) for length in lengths]
-    return Pool(lengths, TAGS, probs)
-
-
-def pool_of(*best: list[float]) -> Pool:
-    """Sentences given by the probability of each word's best tag."""
-    probs = [np.array([[p, 1 - p, 0.0, 0.0, 0.0] for p in words]) for words in best]
-    return Pool(np.array([len(words) for words in best]), TAGS, probs)
+OF_ONE_SENTENCE = sorted(set(ACQUISITION_FUNCTIONS) - {"density"})
+"""Scores that are made of the sentence alone; density compares it with the others by definition."""
 
 
 @pytest.fixture(params=sorted(QUERY_STRATEGIES))
@@ -47,103 +36,73 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-# The contract of every strategy.
+@pytest.fixture(params=sorted(ACQUISITION_FUNCTIONS))
+def acquisition(request: pytest.FixtureRequest) -> AcquisitionFunction:
+    return ACQUISITION_FUNCTIONS[str(request.param)]
 
 
+# Strategies.
+
+
+@settings(max_examples=60, deadline=None)
 @given(
-    size=st.integers(0, 40),
-    n=st.integers(0, 50),
+    size=st.integers(0, 25),
+    n=st.integers(0, 30),
     seed=st.integers(0, 9),
+    with_states=st.one_of(st.none(), st.integers(0, 25)),
     which=st.sampled_from(sorted(QUERY_STRATEGIES)),
 )
-def test_a_strategy_takes_min_of_n_and_pool_distinct_sentences(size: int, n: int, seed: int, which: str) -> None:
-    chosen = QUERY_STRATEGIES[which](make_pool(size), n, np.random.default_rng(seed))
+def test_a_strategy_takes_min_of_n_and_pool_distinct_sentences(
+    size: int, n: int, seed: int, with_states: int | None, which: str
+) -> None:
+    chosen = QUERY_STRATEGIES[which](make_pool(size, with_states=with_states), n, np.random.default_rng(seed))
     assert len(chosen) == min(n, size) == len(set(chosen.tolist()))
     assert all(0 <= index < size for index in chosen)
 
 
-def test_the_same_seed_gives_the_same_answer(name: str) -> None:
-    pool = pool_of(*[[0.6, 0.7]] * 50)  # all scores equal: only the seed decides
+def test_the_same_seed_gives_the_same_answer_and_another_one_another(name: str) -> None:
+    pool = pool_like([0.6, 0.7], 50)  # nothing tells them apart: only the seed decides
     first, again, other = (QUERY_STRATEGIES[name](pool, 20, np.random.default_rng(seed)).tolist() for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
 
 def test_an_empty_pool_gives_an_empty_answer(name: str) -> None:
-    assert QUERY_STRATEGIES[name](Pool(np.zeros(0, np.intp), TAGS, []), 5, np.random.default_rng(0)).tolist() == []
+    assert QUERY_STRATEGIES[name](make_pool(0), 5, np.random.default_rng(0)).tolist() == []
 
 
-def test_no_strategy_touches_the_global_generator(name: str) -> None:
+def test_no_strategy_touches_the_global_generator_or_the_pool(name: str) -> None:
+    pool = make_pool(30)
+    arrays = [array for array in (pool.lengths, pool.word_probs, pool.embeddings) if array is not None]
+    copies = [array.copy() for array in arrays]
     before = np.random.get_state(legacy=False)
-    QUERY_STRATEGIES[name](make_pool(30), 10, np.random.default_rng(0))
+    QUERY_STRATEGIES[name](pool, 10, np.random.default_rng(0))
     after = np.random.get_state(legacy=False)
     assert isinstance(before, dict)
     assert isinstance(after, dict)
     assert np.array_equal(before["state"]["key"], after["state"]["key"])
     assert before["state"]["pos"] == after["state"]["pos"]
+    assert all(np.array_equal(array, copy) for array, copy in zip(arrays, copies, strict=True))
+
+
+def test_a_strategy_that_needs_a_tagger_says_so_before_there_is_one(name: str) -> None:
+    pool = Pool(np.array([3, 2]))
+    if name == "random":
+        assert sorted(random(pool, 2, np.random.default_rng(0)).tolist()) == [0, 1]
+    else:
+        with pytest.raises(InvalidInput, match=r"'(random|mnlp)'"):
+            QUERY_STRATEGIES[name](pool, 1, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("which", sorted(NEEDS_STATES))
+def test_a_strategy_that_reads_word_states_takes_those_that_have_them_first(which: str) -> None:
+    chosen = QUERY_STRATEGIES[which](make_pool(30, with_states=6), 6, np.random.default_rng(0))
+    assert set(chosen.tolist()) <= set(range(6))
 
 
 def test_an_unknown_strategy_names_those_there_are() -> None:
     with pytest.raises(UnknownName, match=r"'mnpl'.*random.*mnlp"):
         query_strategy("mnpl")
-
-
-def test_sampling_sees_neither_torch_nor_sql() -> None:
-    folder = Path(annotation.sampling.__file__).parent
-    for file in folder.glob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            for module in modules:
-                root = module.partition(".")[0]
-                assert root in sys.stdlib_module_names | {"numpy", "annotation", "maner_core"}, f"{file.name}: {module}"
-                assert root != "annotation" or module.startswith("annotation.sampling"), f"{file.name}: {module}"
-
-
-# The formulas.
-
-
-def test_mnlp_is_the_mean_surprisal_of_the_best_tags() -> None:
-    scores = mnlp(pool_of([0.5, 1.0], [0.5], [0.8, 0.8, 0.8]))
-    assert scores == pytest.approx([np.log(2) / 2, np.log(2), np.log(1.25)])
-
-
-def test_least_confidence_is_one_minus_the_product_of_the_best_tags() -> None:
-    assert least_confidence(pool_of([0.5, 0.8], [1.0, 1.0])) == pytest.approx([0.6, 0.0])
-
-
-@pytest.mark.parametrize("acquisition", ACQUISITION_FUNCTIONS.values(), ids=ACQUISITION_FUNCTIONS)
-def test_a_probability_of_zero_is_clipped_and_scores_stay_finite(
-    acquisition: annotation.sampling.AcquisitionFunction,
-) -> None:
-    pool = Pool(np.array([2]), TAGS, [np.zeros((2, len(TAGS)), dtype=np.float32)])
-    assert np.isfinite(acquisition(pool)).all()
-
-
-def test_mnlp_of_an_impossible_word_is_the_clipping_bound() -> None:
-    assert mnlp(Pool(np.array([1]), TAGS, [np.zeros((1, len(TAGS)))])) == pytest.approx([-np.log(1e-12)])
-
-
-@pytest.mark.parametrize("acquisition", ACQUISITION_FUNCTIONS.values(), ids=ACQUISITION_FUNCTIONS)
-def test_every_sentence_has_a_score_also_one_without_a_predicted_entity(
-    acquisition: annotation.sampling.AcquisitionFunction,
-) -> None:
-    sure_of_nothing = np.tile([1.0, 0.0, 0.0, 0.0, 0.0], (3, 1))
-    pool = Pool(np.array([3, 1]), TAGS, [sure_of_nothing, np.full((1, len(TAGS)), 0.2)])
-    scores = acquisition(pool)
-    assert scores.shape == (2,)
-    assert scores[0] == 0.0
-    assert scores[1] > 0.0
-
-
-@given(seed=st.integers(0, 99), which=st.sampled_from(sorted(ACQUISITION_FUNCTIONS)))
-def test_scores_do_not_depend_on_the_order_of_the_pool(seed: int, which: str) -> None:
-    pool = make_pool(20, seed)
-    assert pool.tag_probs is not None
-    order = np.random.default_rng(seed).permutation(20)
-    shuffled = Pool(pool.lengths[order], TAGS, [pool.tag_probs[i] for i in order])
-    acquisition = ACQUISITION_FUNCTIONS[which]
-    assert acquisition(shuffled).tolist() == acquisition(pool)[order].tolist()
 
 
 def test_top_takes_the_highest_scores_in_falling_order() -> None:
@@ -165,57 +124,84 @@ def test_random_differs_from_the_order_of_the_file() -> None:
     assert max(chosen) > 100
 
 
+# Scores.
+
+
+def test_every_sentence_has_a_finite_score_that_is_not_below_0(acquisition: AcquisitionFunction) -> None:
+    scores = acquisition(make_pool(40, with_states=10))
+    assert scores.shape == (40,)
+    assert np.isfinite(scores).all()
+    assert (scores >= 0).all()
+
+
+def test_probabilities_of_zero_give_finite_scores(acquisition: AcquisitionFunction) -> None:
+    pool = whole(Pool.of([np.zeros((2, len(TAGS)), np.float32)], TAGS), np.random.default_rng(0))
+    assert np.isfinite(acquisition(pool)).all()
+
+
+def test_a_sentence_without_a_predicted_entity_has_a_score_like_any_other(acquisition: AcquisitionFunction) -> None:
+    doubtful = Pool.of([np.tile([0.6, 0.4, 0.0, 0.0, 0.0], (3, 1))], TAGS)
+    pool = replace(whole(doubtful, np.random.default_rng(0)), embeddings=np.ones((1, 3)))
+    assert acquisition(pool)[0] > 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(order=st.permutations(range(20)), which=st.sampled_from(sorted(ACQUISITION_FUNCTIONS)))
+def test_scores_do_not_depend_on_the_order_of_the_pool(order: Sequence[int], which: str) -> None:
+    pool, acquisition = make_pool(20), ACQUISITION_FUNCTIONS[which]
+    assert acquisition(reordered(pool, order)) == pytest.approx(acquisition(pool)[order], rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("which", OF_ONE_SENTENCE)
+def test_scores_do_not_depend_on_the_other_sentences_or_their_lengths(which: str) -> None:
+    pool, acquisition = make_pool(20), ACQUISITION_FUNCTIONS[which]
+    alone = [acquisition(reordered(pool, [i]))[0] for i in range(20)]
+    assert alone == pytest.approx(acquisition(pool), rel=1e-9, abs=1e-12)
+
+
+def test_scores_take_nothing_from_a_generator_but_the_seed_of_the_pool(acquisition: AcquisitionFunction) -> None:
+    assert acquisition(make_pool(20)).tolist() == acquisition(make_pool(20)).tolist()
+
+
+def test_a_pool_of_100_000_sentences_is_scored_in_flat_arrays() -> None:
+    rng = np.random.default_rng(0)
+    lengths = np.full(100_000, 5)
+    probs = rng.dirichlet(np.ones(3), 500).astype(np.float32)
+    pool = Pool(lengths, ("O", "B-PER", "I-PER"), np.tile(probs, (1000, 1)))
+    chosen = QUERY_STRATEGIES["ent_mnlp"](pool, 100, rng)
+    assert len(set(chosen.tolist())) == 100
+    assert pool.surprisal.shape == (500_000,)
+
+
+# The pool.
+
+
 def test_a_pool_whose_probabilities_do_not_fit_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="do not fit 2 sentences with 5 tags"):
-        Pool(np.array([1, 2]), TAGS, [np.zeros((1, 5)), np.zeros((3, 5))])
+    with pytest.raises(InvalidInput, match=r"\(4, 5\) for 2 sentences of 3 words with 5 tags"):
+        Pool(np.array([1, 2]), TAGS, np.zeros((4, 5)))
 
 
-def test_a_strategy_that_needs_a_tagger_says_so_before_there_is_one() -> None:
-    with pytest.raises(InvalidInput, match="'random'"):
-        mnlp(Pool(np.array([3])))
+def test_a_pool_whose_rows_or_states_do_not_fit_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="one row for each of the 2 sentences"):
+        Pool(np.array([1, 2]), embeddings=np.zeros((3, 4)))
+    with pytest.raises(InvalidInput, match="word states"):
+        replace(make_pool(3), lengths=np.array([1, 1, 1]), word_probs=None)
 
 
-# The order of the queue.
+def test_the_words_of_some_sentences_are_found_in_the_flat_arrays() -> None:
+    pool = Pool(np.array([2, 1, 3]))
+    assert pool.words_of(np.array([2, 0])).tolist() == [3, 4, 5, 0, 1]
+    assert pool.words_of(np.array([], dtype=np.intp)).tolist() == []
 
 
-def test_a_tenth_is_drawn_by_chance_and_spread_over_the_order() -> None:
-    picks = select(make_pool(500), 100, QUERY_STRATEGIES["mnlp"], 0.1, np.random.default_rng(3))
-    assert len({pick.index for pick in picks}) == 100
-    by_tens = [sum(pick.by_chance for pick in picks[start : start + 10]) for start in range(0, 100, 10)]
-    assert by_tens == [1] * 10
-    assert {pick.propensity for pick in picks if pick.by_chance} == {10 / 500}
-    assert {pick.propensity for pick in picks if not pick.by_chance} == {1.0}
-
-
-def test_the_ranked_picks_keep_the_order_of_the_scores() -> None:
-    pool = make_pool(200)
-    ranked = [pick.index for pick in select(pool, 50, top(mnlp), 0.1, np.random.default_rng(0)) if not pick.by_chance]
-    scores = mnlp(pool)[ranked]
-    assert (np.diff(scores) <= 0).all()
-
-
-def test_the_random_strategy_fills_the_whole_queue_by_chance_with_its_propensity() -> None:
-    picks = select(Pool(np.ones(40, np.intp)), 10, random, 0.1, np.random.default_rng(0))
-    assert all(pick.by_chance and pick.propensity == 0.25 for pick in picks)
-
-
-@given(size=st.integers(0, 30), n=st.integers(0, 40), share=st.floats(0, 1), seed=st.integers(0, 5))
-def test_a_selection_has_no_sentence_twice_and_takes_what_is_left(size: int, n: int, share: float, seed: int) -> None:
-    picks = select(make_pool(size), n, top(mnlp), share, np.random.default_rng(seed))
-    assert len(picks) == min(n, size) == len({pick.index for pick in picks})
-
-
-# The reason in words.
-
-
-@pytest.mark.parametrize(
-    ("word", "reason"),
-    [
-        ([0.0, 0.0, 0.46, 0.51, 0.03], "unsure between ORG and PER at «Nairobi»: 51 % / 46 %"),
-        ([0.3, 0.6, 0.1, 0.0, 0.0], "unsure between PER and no entity at «Nairobi»: 60 % / 30 %"),
-        ([0.0, 0.4, 0.6, 0.0, 0.0], "unsure whether PER begins or goes on at «Nairobi»: 60 % / 40 %"),
-    ],
-)
-def test_the_reason_names_the_most_doubtful_word_and_its_two_best_labels(word: list[float], reason: str) -> None:
-    probs = np.array([[0.9, 0.1, 0.0, 0.0, 0.0], word])
-    assert why(probs, TAGS, ["Leo", "Nairobi"]) == reason
+def test_sampling_sees_neither_torch_nor_sql() -> None:
+    folder = Path(annotation.sampling.__file__).parent
+    allowed = sys.stdlib_module_names | {"numpy", "scipy", "sklearn", "annotation", "maner_core"}
+    for file in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            modules += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for module in modules:
+                root = module.partition(".")[0]
+                assert root in allowed, f"{file.name}: {module}"
+                assert root != "annotation" or module.startswith("annotation.sampling"), f"{file.name}: {module}"

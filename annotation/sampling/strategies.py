@@ -8,13 +8,12 @@ acquisition function goes into ACQUISITION_FUNCTIONS and becomes a strategy by i
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from annotation.sampling.acquisition import ACQUISITION_FUNCTIONS, AcquisitionFunction
-from annotation.sampling.pool import Pool
+from annotation.sampling.diverse import badge, kmeans
+from annotation.sampling.pool import Indices, Pool
 from maner_core.errors import UnknownName
 
-Indices = npt.NDArray[np.intp]
 QueryStrategy = Callable[[Pool, int, np.random.Generator], Indices]
 
 
@@ -36,7 +35,12 @@ def top(acquisition: AcquisitionFunction) -> QueryStrategy:
 QUERY_STRATEGIES: dict[str, QueryStrategy] = {
     "random": random,
     **{name: top(acquisition) for name, acquisition in ACQUISITION_FUNCTIONS.items()},
+    "kmeans": kmeans,
+    "badge": badge,
 }
+
+NEEDS_STATES = frozenset({"bald", "badge"})
+"""Strategies that read `Pool.states`: of a few thousand sentences, those that `mnlp` puts first."""
 
 
 def query_strategy(name: str) -> QueryStrategy:
