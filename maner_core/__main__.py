@@ -61,6 +61,9 @@ def train_command(
     batch_size: Annotated[int | None, typer.Option(help="Sentences per optimiser step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate of the encoder.")] = None,
     max_length: Annotated[int | None, typer.Option(help="Sub-words per window at most.")] = None,
+    frozen_layers: Annotated[
+        int | None, typer.Option(help="Lowest encoder layers that stay as pretrained: faster, most of all on a CPU.")
+    ] = None,
     labels: Annotated[str, typer.Option(help="Labels, by commas (default: those of the training file).")] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -72,6 +75,7 @@ def train_command(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "max_length": max_length,
+        "frozen_layers": frozen_layers,
         **_length_of_training(epochs, steps),
     }
     config = TrainConfig.preset(preset, **{name: value for name, value in given.items() if value is not None})

@@ -72,6 +72,8 @@ class TrainConfig:
     """Weight of the second loss at the first step; 0 leaves it out."""
     mlm_fraction: float = 0.6
     """Share of the steps over which the weight of the second loss falls linearly to 0."""
+    frozen_layers: int = 0
+    """Lowest encoder layers that stay as pretrained, and the embeddings with them; 0 trains all, embeddings too."""
 
     def __post_init__(self) -> None:
         positive = (
@@ -97,6 +99,7 @@ class TrainConfig:
             "max_restarts",
             "reinitialised_layers",
             "mlm_weight",
+            "frozen_layers",
         )
         for name in not_negative:
             if getattr(self, name) < 0:

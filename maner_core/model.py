@@ -34,7 +34,10 @@ class TokenTagger(nn.Module):
 
         ids, attention_mask: (batch, length); rows, columns: (n_words,) -> (n_words, n_tags), (n_words, hidden), float32
         """
-        states = self.encoder(input_ids=ids, attention_mask=attention_mask).last_hidden_state  # (batch, length, hidden)
+        return self.read(self.encoder(input_ids=ids, attention_mask=attention_mask).last_hidden_state, rows, columns)
+
+    def read(self, states: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+        """The same from the encoder's states: (batch, length, hidden) -> (n_words, n_tags), (n_words, hidden), float32"""
         words = states[rows, columns].float()  # (n_words, hidden)
         logits = self.head(self.dropout(words))  # (n_words, n_tags)
         return logits.float(), words

@@ -33,7 +33,7 @@ class Optimiser:
         self._layers = number_of_layers(model.encoder)
         self._slices = [
             (weights, torch.optim.AdamW(self._groups(weights, config), fused=True))
-            for weights in _slices(dict(model.named_parameters()))
+            for weights in _slices({name: weight for name, weight in model.named_parameters() if weight.requires_grad})
         ]
 
     def _groups(self, weights: dict[str, nn.Parameter], config: TrainConfig) -> list[dict[str, object]]:

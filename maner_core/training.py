@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,6 +29,7 @@ from maner_core.dropout import use_fast_dropout
 from maner_core.encoding import Window, WordEncoder
 from maner_core.errors import InvalidInput, RunFailed
 from maner_core.evaluation import f1_report
+from maner_core.frozen import KeptStates, freeze
 from maner_core.inference import Tagger, pad_windows
 from maner_core.masked_lm import SecondLoss
 from maner_core.model import TokenTagger, reinitialise, set_dropout, trim_vocabulary
@@ -272,17 +274,25 @@ def _optimise(
     batches = random_batches(lengths, config.batch_size, np.random.default_rng(config.seed))
     if device.type == "cpu":
         use_fast_dropout(model, config.seed)
+    frozen = freeze(model.encoder, config)
     bfloat16 = config.mixed_precision and has_bfloat16(device)
     losses: list[float] = []
-    started = time.perf_counter()
     model.train()
     with reused_memory(), closing(Optimiser(model, config, steps, bfloat16)) as optimiser:
+        kept = None
+        if frozen is not None:
+            frozen.drop_nothing()
+            if config.system != "mlm_ner":  # which hides other words at every step
+                windows = [window for window, _ in examples]
+                kept = KeptStates(frozen, windows, in_parts(range(len(windows)), lengths, at_once), pad)
+        started = time.perf_counter()
         for step in range(1, steps + 1):
             batch = next(batches)
             n_words = sum(len(examples[i][1]) for i in batch)
             loss = 0.0
             for part in in_parts(batch, lengths, at_once):
-                part_loss = _loss(model, [examples[i] for i in part], pad, device) / n_words
+                encode = partial(kept.encode, part) if kept else None
+                part_loss = _loss(model, [examples[i] for i in part], pad, device, encode) / n_words
                 part_loss.backward()  # type: ignore[no-untyped-call]
                 loss += part_loss.item()
             if beside is not None:
@@ -296,11 +306,19 @@ def _optimise(
     return float(np.mean(losses[-max(1, steps // 10) :])), steps
 
 
-def _loss(model: TokenTagger, examples: Sequence[Example], pad: int, device: torch.device) -> Tensor:
-    """Cross-entropy summed over the words of these windows."""
+def _loss(
+    model: TokenTagger,
+    examples: Sequence[Example],
+    pad: int,
+    device: torch.device,
+    encode: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """Cross-entropy summed over the words of these windows; `encode`: attention mask -> their states, if kept."""
     ids, mask, rows, columns = (tensor.to(device) for tensor in pad_windows([window for window, _ in examples], pad))
     gold = torch.tensor([tag for _, tags in examples for tag in tags], device=device)  # (n_words,)
-    logits, _ = model(ids, mask, rows, columns)  # (n_words, n_tags)
+    logits, _ = (
+        model.read(encode(mask), rows, columns) if encode else model(ids, mask, rows, columns)
+    )  # (n_words, n_tags)
     return nn.functional.cross_entropy(logits, gold, reduction="sum")
 
 

@@ -16,6 +16,7 @@ TORCH_MODULES = {
     "devices",
     "dropout",
     "encoding",
+    "frozen",
     "half_precision",
     "inference",
     "masked_lm",
