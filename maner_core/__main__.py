@@ -1,4 +1,4 @@
-"""The commands train, predict and evaluate: `python -m maner_core`. Each translates words and calls one function.
+"""The commands train, predict, evaluate and benchmark: `python -m maner_core`. Each translates words and calls one function.
 
 Heavy packages are imported inside the commands, so that `--help` answers at once.
 """
@@ -15,9 +15,10 @@ import typer
 
 from maner_core import conll
 from maner_core.config import TrainConfig
-from maner_core.errors import InvalidConfig, InvalidInput, ManerError
+from maner_core.errors import InvalidConfig, InvalidInput, ManerError, RunFailed
 
 if TYPE_CHECKING:
+    from maner_core.benchmark import Outcome
     from maner_core.inference import Tagger
     from maner_core.training import Progress
 
@@ -168,6 +169,57 @@ def evaluate_command(
     _show(result, _measure_lines(result), as_json)
 
 
+@app.command("benchmark")
+def benchmark_command(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of runs, tables and figures; continued.")],
+    data: Annotated[
+        list[str],
+        typer.Option(
+            metavar="SET",
+            help="Folder with train.txt and test.txt, folder of such folders, saved set, or a set of the hub: wikiann:sw,yo.",
+        ),
+    ] = [],  # noqa: B006 (typer copies it)
+    system: Annotated[list[str], typer.Option(help="Input schemes (default: all).")] = [],  # noqa: B006
+    backbone: Annotated[list[str], typer.Option(help="Backbones (default: that of the preset).")] = [],  # noqa: B006
+    size: Annotated[list[str], typer.Option(help="Numbers of training sentences (default: 100).")] = [],  # noqa: B006
+    seeds: Annotated[int | None, typer.Option(help="So many of the paper's five seeds (default: 3).")] = None,
+    seed: Annotated[list[str], typer.Option(help="Seeds of your own instead.")] = [],  # noqa: B006
+    preset: Annotated[str, typer.Option(help="Settings to start from: default, or paper (as published).")] = "default",
+    settings: Annotated[
+        list[str], typer.Option("--set", metavar="NAME=VALUE", help="A training setting, such as learning_rate=5e-5.")
+    ] = [],  # noqa: B006
+    test_limit: Annotated[int | None, typer.Option(help="Test on so many random test sentences at most.")] = None,
+    tables_only: Annotated[bool, typer.Option("--tables-only", help="Run nothing; write tables and figures.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare systems on sets, backbones, training sizes and seeds; every option may be repeated or hold commas.
+
+    Each run is kept in DIR/runs.jsonl as soon as it is over; what is there is not run again.
+    """
+    from maner_core import benchmark
+    from maner_core.benchmark_report import write_report
+
+    outcome = None
+    if not tables_only:
+        grid = benchmark.Grid(
+            places=tuple(data),
+            systems=tuple(_parts(system)) or benchmark.ALL_SYSTEMS,
+            backbones=tuple(_parts(backbone)),
+            sizes=tuple(_numbers("--size", size)) or (100,),
+            seeds=benchmark.choose_seeds(seeds, _numbers("--seed", seed)),
+            preset=preset,
+            overrides=benchmark.parse_overrides(settings),
+            test_limit=test_limit,
+        )
+        outcome = benchmark.run_grid(grid, out)
+    written = write_report(out, out / benchmark.RUNS)
+    result = {"report": str(written[0]), "files": [str(file) for file in written], **_outcome(outcome)}
+    lines = [f"{written[0]} written, with {len(written) - 1} tables and figures beside it."]
+    _show(result, lines + (outcome.left_out if outcome else []), as_json)
+    if outcome and outcome.failed:
+        raise RunFailed(f"{len(outcome.failed)} runs failed, as {written[0]} says; the same command tries them again")
+
+
 def _length_of_training(epochs: float | None, steps: int | None) -> dict[str, float]:
     """What a wish for a certain length sets: a preset's bounds would otherwise stand in its way."""
     if epochs is not None and steps is not None:
@@ -180,6 +232,30 @@ def _length_of_training(epochs: float | None, steps: int | None) -> dict[str, fl
         # At least one step even of half an epoch of few sentences.
         return {"epochs": epochs, "min_steps": 1 if epochs > 0 else 0, "max_steps": 0}
     return {}
+
+
+def _parts(words: Sequence[str]) -> list[str]:
+    """Words that may hold several, by commas: `["a,b", "c"] -> ["a", "b", "c"]`."""
+    return [part for word in words for part in word.split(",") if part]
+
+
+def _numbers(option: str, words: Sequence[str]) -> list[int]:
+    try:
+        return [int(part) for part in _parts(words)]
+    except ValueError:
+        raise InvalidConfig(f"{option} is {','.join(words)!r}; give whole numbers, by commas") from None
+
+
+def _outcome(outcome: "Outcome | None") -> dict[str, Any]:
+    """What a grid came to, as JSON can hold it; nothing where none was run."""
+    if outcome is None:
+        return {}
+    return {
+        "made": outcome.n_made,
+        "already_there": outcome.n_known,
+        "failed": [{"run": str(run.cell), "reason": run.error} for run in outcome.failed],
+        "left_out": outcome.left_out,
+    }
 
 
 def _check_out(out: Path) -> None:

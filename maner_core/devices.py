@@ -3,7 +3,8 @@
 import ctypes
 import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import torch
 
@@ -45,3 +46,11 @@ def return_freed_memory() -> None:
     libc = ctypes.CDLL(None)
     if hasattr(libc, "malloc_trim"):  # glibc only
         libc.malloc_trim(0)
+
+
+def reset_peak_memory() -> None:
+    """Measure the peak of memory anew from here: on the GPU, and of this process where Linux allows it."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    with suppress(OSError):  # other systems keep counting from the start of the process
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
