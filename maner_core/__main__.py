@@ -1,4 +1,4 @@
-"""The commands train, predict, evaluate and benchmark: `python -m maner_core`. Each translates words and calls one function.
+"""The commands train, adapt, predict, evaluate and benchmark: `python -m maner_core`. Each calls one function.
 
 Heavy packages are imported inside the commands, so that `--help` answers at once.
 """
@@ -15,6 +15,7 @@ import typer
 
 from maner_core import conll
 from maner_core.config import TrainConfig
+from maner_core.encoding import input_scheme
 from maner_core.errors import InvalidConfig, InvalidInput, ManerError, RunFailed
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ app = typer.Typer(
 
 Checkpoint = Annotated[Path, typer.Option("--checkpoint", metavar="DIR", help="Folder that `train` wrote.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of sentences.")]
+_TEXT_HELP = "Sentences to guess hidden words of; a second column is not looked at. May be given again."
+Text = Annotated[list[Path] | None, typer.Option("--text", metavar="FILE", help=_TEXT_HELP)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,6 +68,11 @@ def train_command(
     frozen_layers: Annotated[
         int | None, typer.Option(help="Lowest encoder layers that stay as pretrained: faster, most of all on a CPU.")
     ] = None,
+    adaptation: Annotated[
+        str | None,
+        typer.Option("--adapt", help="Guess hidden words of --text: none, before the training, or beside it."),
+    ] = None,
+    text: Text = None,
     labels: Annotated[str, typer.Option(help="Labels, by commas (default: those of the training file).")] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -77,12 +85,15 @@ def train_command(
         "learning_rate": learning_rate,
         "max_length": max_length,
         "frozen_layers": frozen_layers,
+        "adaptation": adaptation,
         **_length_of_training(epochs, steps),
     }
     config = TrainConfig.preset(preset, **{name: value for name, value in given.items() if value is not None})
+    _check_text(config.adaptation, text)
     _check_out(out)
     corpus = conll.read(train_file)
     test = conll.read(test_file) if test_file else None
+    unlabelled = _read_text(text)
     names = [name.strip() for name in labels.split(",") if name.strip()] or corpus.labels
     if not names:
         raise InvalidInput(f"{train_file} holds no entity to learn; label some, or name the labels with --labels")
@@ -91,11 +102,12 @@ def train_command(
     from maner_core.training import train
 
     with _training_bar() as on_progress:
-        report = train(corpus.sentences, corpus.spans, names, config, out, on_progress)
+        report = train(corpus.sentences, corpus.spans, names, config, out, on_progress, text=unlabelled)
     result: dict[str, Any] = {
         "checkpoint": str(out),
         "labels": names,
         "sentences": len(corpus.sentences),
+        "unlabelled": len(unlabelled),
         "repaired_tags": corpus.n_repaired,
         "config": config.to_dict(),
         **asdict(report),
@@ -103,6 +115,47 @@ def train_command(
     if test is not None:
         result["test"] = {"file": str(test_file), **_measure(Tagger.load(out), test)}
     _show(result, _train_lines(result), as_json)
+
+
+@app.command("adapt")
+def adapt_command(
+    text: Annotated[list[Path], typer.Option("--text", metavar="FILE", help=_TEXT_HELP)],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the backbone, new or empty.")],
+    system: Annotated[
+        str, typer.Option(help="The system to be trained on it: maner also reads masked input.")
+    ] = "maner",
+    backbone: Annotated[str, typer.Option(help="bundled, a model id of the hub, or a folder.")] = "bundled",
+    seed: Annotated[int, typer.Option(help="Seed of what is hidden, of dropout and order.")] = TrainConfig.seed,
+    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = TrainConfig.mlm_steps,
+    batch_size: Annotated[int, typer.Option(help="Sentences per optimiser step.")] = TrainConfig.mlm_batch_size,
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = TrainConfig.mlm_learning_rate,
+    probability: Annotated[float, typer.Option(help="Share of the words hidden.")] = TrainConfig.mlm_probability,
+    as_json: AsJson = False,
+) -> None:
+    """Train a backbone to guess hidden words of your text, and save it: `train --backbone DIR` then starts from it."""
+    config = TrainConfig(
+        system=system,
+        backbone=backbone,
+        seed=seed,
+        mlm_steps=steps,
+        mlm_batch_size=batch_size,
+        mlm_learning_rate=learning_rate,
+        mlm_probability=probability,
+    )
+    input_scheme(system)
+    _check_out(out)
+    sentences = _read_text(text)
+
+    from maner_core.adaptation import adapt
+
+    with _training_bar() as on_progress:
+        report = adapt(sentences, config, out, on_progress)
+    result = {"backbone": str(out), "config": config.to_dict(), **asdict(report)}
+    line = (
+        f"{out} written: {report.steps:,} steps on {report.sentences:,} sentences in {report.seconds:.0f} s on "
+        f"{report.device}, loss {report.first_loss:.2f} at first, {report.loss:.2f} at the end."
+    )
+    _show(result, [line], as_json)
 
 
 @app.command("predict")
@@ -258,6 +311,18 @@ def _outcome(outcome: "Outcome | None") -> dict[str, Any]:
     }
 
 
+def _check_text(adaptation: str, text: Sequence[Path] | None) -> None:
+    """Refuse an adaptation without a text, and a text that nothing would read."""
+    if adaptation != "none" and not text:
+        raise InvalidConfig(f"--adapt {adaptation} needs sentences without labels; name a file with --text")
+    if adaptation == "none" and text:
+        raise InvalidConfig("--text is only read by an adaptation; add --adapt before or --adapt beside")
+
+
+def _read_text(files: Sequence[Path] | None) -> list[list[str]]:
+    return [sentence for file in files or () for sentence in conll.words(file)]
+
+
 def _check_out(out: Path) -> None:
     """Refuse a place in which something lies: saving replaces the whole folder."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -333,6 +398,7 @@ def _training_bar() -> Iterator[Callable[["Progress"], None]]:
 
         def show(progress: "Progress") -> None:
             bar.total, bar.n = progress.steps, progress.step
+            bar.set_description("adapt" if progress.phase == "adapting" else "train", refresh=False)
             bar.set_postfix(loss=f"{progress.loss:.3f}", refresh=False)
             bar.refresh()
 

@@ -74,6 +74,29 @@ def test_train_tells_people_what_came_of_it(place: Path, capsys: pytest.CaptureF
     assert [line.split(":")[0] for line in rest] == ["  LOC", "  PER"]
 
 
+def test_train_adapts_to_unlabelled_text_before_or_beside(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = str(place / "train.conll")
+    for when in ("before", "beside"):
+        words = train_words(place, when, "--steps", "2", "--adapt", when, "--text", text, "--text", text, "--json")
+        assert main(words) == 0
+        result = last_line(capsys.readouterr().out)
+        assert (result["sentences"], result["unlabelled"], result["config"]["adaptation"]) == (8, 16, when)
+
+
+def test_adapt_writes_a_backbone_that_train_takes(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(place / "adapted")
+    words = ["adapt", "--text", str(place / "train.conll"), "--out", out, "--backbone", str(place / "backbone")]
+    assert main([*words, "--steps", "3", "--batch-size", "4"]) == 0
+    told = capsys.readouterr().out
+    assert re.match(
+        r".*adapted written: 3 steps on 8 sentences in \d+ s on c\w+, loss \d\.\d+ at first, \d\.\d+ at", told
+    )
+    assert main([*train_words(place, "on-adapted", "--steps", "2", "--json"), "--backbone", out]) == 0
+    assert last_line(capsys.readouterr().out)["config"]["backbone"] == out
+    assert main(words) == 1
+    assert "is already there and not an empty folder" in capsys.readouterr().err
+
+
 def test_predict_writes_the_words_with_the_tags_it_learned(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = place / "words.txt"
     words.write_text("".join("\n".join(sentence) + "\n\n" for sentence in SENTENCES), encoding="utf-8")
@@ -139,6 +162,9 @@ def test_evaluate_tells_of_repaired_tags(place: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
+        (["--adapt", "before"], "error: --adapt before needs sentences without labels; name a file with --text"),
+        (["--text", "a.conll"], "error: --text is only read by an adaptation; add --adapt before or --adapt beside"),
+        (["--adapt", "after"], "error: there is no adaptation 'after'; choose one of none, before, beside"),
         (["--preset", "fast"], "error: there is no preset 'fast'; choose one of default, paper"),
         (["--system", "crf"], "error: there is no system 'crf'; choose one of maner, sner"),
         (["--steps", "2", "--epochs", "1"], "error: --epochs and --steps both say how long to train; give one of them"),
