@@ -27,7 +27,7 @@ from maner_core.backbones import load_masked_lm, load_tokenizer, quiet_transform
 from maner_core.config import TrainConfig
 from maner_core.devices import best_device, has_bfloat16, return_freed_memory, reused_memory
 from maner_core.dropout import use_fast_dropout
-from maner_core.encoding import WordEncoder
+from maner_core.encoding import WordEncoder, longest_window
 from maner_core.errors import RunFailed
 from maner_core.masked_lm import WordGuesser, add_gradients
 from maner_core.masking import HiddenWords, MaskedInput, some_of
@@ -75,11 +75,11 @@ def adapt(
     set_seed(config.seed)
     rng = np.random.default_rng(config.seed)
     tokenizer = load_tokenizer(config.backbone, cache)
-    words = WordEncoder(tokenizer, config.system, min(config.max_length, tokenizer.model_max_length))
+    masked_lm, pretrained = load_masked_lm(config.backbone, cache)
+    words = WordEncoder(tokenizer, config.system, longest_window(config.max_length, masked_lm, tokenizer))
     read = some_of(text, config.mlm_steps * config.mlm_batch_size, rng)
     hidden = HiddenWords(read, words, config.system)
     used = torch.tensor(sorted(hidden.ids))
-    masked_lm, pretrained = load_masked_lm(config.backbone, cache)
     model = WordGuesser(masked_lm, used).to(best_device())
     return_freed_memory()  # the rest of the vocabulary
     rate = config.mlm_learning_rate

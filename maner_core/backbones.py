@@ -58,7 +58,18 @@ def load_tokenizer(name: str, cache: Path | None = None) -> Any:
     with _named(name), quiet_transformers():
         tokenizer = AutoTokenizer.from_pretrained(_source(name, cache), use_fast=True, add_prefix_space=True)
     special_ids(tokenizer)
+    _put_space_before_words(tokenizer)
     return tokenizer
+
+
+def _put_space_before_words(tokenizer: Any) -> None:
+    """Let a byte-level tokenizer cut a word by itself as it does within a text: behind a space.
+
+    `add_prefix_space=True` has no effect on tokenizers that `transformers` knows by their file alone.
+    """
+    before_words = tokenizer.backend_tokenizer.pre_tokenizer
+    if isinstance(before_words, pre_tokenizers.ByteLevel):
+        before_words.add_prefix_space = True
 
 
 def load_encoder(name: str, cache: Path | None = None) -> Any:

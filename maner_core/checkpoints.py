@@ -22,6 +22,7 @@ from maner_core.attention import use_fast_attention
 from maner_core.backbones import load_encoder, quiet_transformers, without_pooler
 from maner_core.config import TrainConfig
 from maner_core.errors import InvalidInput, NoCheckpoint
+from maner_core.idle_head import add_idle_head, take_back_norm
 from maner_core.inference import Tagger
 from maner_core.model import TokenTagger, TrimmedEmbedding
 from maner_core.spans import iob2_tags
@@ -52,9 +53,11 @@ def save_checkpoint(
         encoder_config.architectures = [
             type(tagger.model.encoder).__name__.removesuffix("Model") + "ForTokenClassification"
         ]
+        weights = _weights(tagger, cache)
+        add_idle_head(encoder_config, weights, tagger.model.encoder.base_model_prefix)
         encoder_config.save_pretrained(unfinished)
         tagger.tokenizer.save_pretrained(unfinished)
-        save_file(_weights(tagger, cache), unfinished / _WEIGHTS, metadata={"format": "pt"})
+        save_file(weights, unfinished / _WEIGHTS, metadata={"format": "pt"})
         settings = {
             "format": FORMAT,
             "labels": tagger.labels,
@@ -87,6 +90,7 @@ def load_checkpoint(folder: Path) -> Tagger:
             )
         if info["missing_keys"]:
             raise InvalidInput(f"{_WEIGHTS} lacks {sorted(info['missing_keys'])[0]}")
+        take_back_norm(encoder, folder / _WEIGHTS)
         use_fast_attention(encoder)
         tags = iob2_tags(labels)
         if encoder.config.id2label != dict(enumerate(tags)):
@@ -118,9 +122,10 @@ def _weights(tagger: Tagger, cache: Path | None) -> dict[str, Tensor]:
         if isinstance(module, TrimmedEmbedding):
             original = load_encoder(tagger.config.backbone, cache)
             full = original.get_input_embeddings().weight.detach()  # (vocabulary, hidden)
+            added = len(state.pop(f"{name}.row_of")) - len(full)  # the row of `maner_rand`, which always occurs
+            full = torch.cat([full, full.new_zeros(added, full.shape[1])]) if added else full
             full[state.pop(f"{name}.used")] = state[f"{name}.weight"]
             state[f"{name}.weight"] = full
-            del state[f"{name}.row_of"]
     named = {f"{encoder.base_model_prefix}.{name}": tensor for name, tensor in state.items()}
     head = {f"{_HEAD}.{name}": tensor.cpu() for name, tensor in tagger.model.head.state_dict().items()}
     return named | head

@@ -1,14 +1,23 @@
 """From words to what the encoder reads: sub-word ids, and the positions at which each word's tag is read.
 
 One function per input scheme; INPUT_SCHEMES names them. Sub-words exist only here: everything else counts words.
+The four schemes are those of Sonkar, Wang, Baraniuk: "MANER" (2023).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
+from itertools import chain, pairwise
 from typing import Any
 
+import numpy as np
+
 from maner_core.errors import UnknownName, UnsupportedBackbone
+
+RANDOM_TOKEN = "<maner-random>"
+"""The untrained token of `maner_rand` in the tokenizer."""
+
+MIN_WINDOW = 16
+"""Sub-words that a window must have room for."""
 
 MAX_PIECES_PER_WORD = 32
 """A longer word is cut for the encoder (never in the data): its tail says little about its tag and may be endless."""
@@ -29,6 +38,8 @@ class Specials:
     mask: int
     pad: int
     unknown: int
+    random: int | None = None
+    """RANDOM_TOKEN, which only a tokenizer prepared for `maner_rand` has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,8 @@ class Window:
     positions: list[int]
     start: int
     end: int
+    stop: int
+    """Where the words that are read end in `ids`: behind it come words of context and the end token."""
 
 
 Pieces = Sequence[Sequence[int]]
@@ -60,6 +73,16 @@ def encode_maner(pieces: Pieces, specials: Specials) -> tuple[list[int], list[in
     return [*ids, specials.end], positions
 
 
+def encode_maner_rand(pieces: Pieces, specials: Specials) -> tuple[list[int], list[int]]:
+    """As `maner`, with a token that no text of the pre-training held in place of the mask ("MANER (rand)").
+
+    With begin 0, end 2, random 11: `[[5], [6, 7]] -> ids [0, 11, 5, 11, 6, 7, 2], positions [1, 3]`
+    """
+    if specials.random is None:
+        raise UnsupportedBackbone(f"the tokenizer lacks {RANDOM_TOKEN}, which the system maner_rand puts before words")
+    return encode_maner(pieces, replace(specials, mask=specials.random))
+
+
 def encode_sner(pieces: Pieces, specials: Specials) -> tuple[list[int], list[int]]:
     """The plain sentence, and the tag read from the first sub-word of each word.
 
@@ -72,7 +95,20 @@ def encode_sner(pieces: Pieces, specials: Specials) -> tuple[list[int], list[int
     return [*ids, specials.end], positions
 
 
-INPUT_SCHEMES: dict[str, InputScheme] = {"maner": encode_maner, "sner": encode_sner}
+def encode_mlm_ner(pieces: Pieces, specials: Specials) -> tuple[list[int], list[int]]:
+    """The plain sentence as `sner` reads it; in training `mask_words` then hides some of its words ("MLM-NER").
+
+    With begin 0, end 2: `[[5], [6, 7]] -> ids [0, 5, 6, 7, 2], positions [1, 2]`
+    """
+    return encode_sner(pieces, specials)
+
+
+INPUT_SCHEMES: dict[str, InputScheme] = {
+    "maner": encode_maner,
+    "maner_rand": encode_maner_rand,
+    "sner": encode_sner,
+    "mlm_ner": encode_mlm_ner,
+}
 
 
 def input_scheme(name: str) -> InputScheme:
@@ -82,8 +118,30 @@ def input_scheme(name: str) -> InputScheme:
     return INPUT_SCHEMES[name]
 
 
+def mask_words(window: Window, mask: int, probability: float, rng: np.random.Generator) -> Window:
+    """The window of a plain sentence with each of its words replaced by one `mask` with this probability, 0 to 1.
+
+    The tag of a masked word is read from its mask. Words that a window only repeats as context stay: they are drawn in
+    the window that reads them. With mask 9 and the second of three words drawn:
+    `ids [0, 5, 6, 7, 8, 2], positions [1, 2, 4] -> ids [0, 5, 9, 8, 2], positions [1, 2, 3]`
+    """
+    if not window.positions:
+        return window
+    drawn = rng.random(len(window.positions)) < probability
+    ids, positions = window.ids[: window.positions[0]], []
+    for (first, last), masked in zip(pairwise([*window.positions, window.stop]), drawn, strict=True):
+        positions.append(len(ids))
+        ids += [mask] if masked else window.ids[first:last]
+    return replace(window, ids=ids + window.ids[window.stop :], positions=positions, stop=len(ids))
+
+
 def special_ids(tokenizer: Any) -> Specials:
-    """The special ids of a Hugging Face tokenizer, or UnsupportedBackbone naming the one that is missing."""
+    """The special ids of a fast Hugging Face tokenizer, or UnsupportedBackbone naming what is missing."""
+    if not tokenizer.is_fast:
+        raise UnsupportedBackbone(
+            f"the tokenizer of this backbone ({type(tokenizer).__name__}) has no fast version; choose a backbone whose "
+            "folder holds a tokenizer.json"
+        )
     begin = tokenizer.bos_token_id if tokenizer.cls_token_id is None else tokenizer.cls_token_id
     end = tokenizer.eos_token_id if tokenizer.sep_token_id is None else tokenizer.sep_token_id
     found = {
@@ -96,7 +154,44 @@ def special_ids(tokenizer: Any) -> Specials:
         if value is None:
             raise UnsupportedBackbone(f"the tokenizer of this backbone lacks {name}; choose a masked language model")
     unknown = found["a mask token"] if tokenizer.unk_token_id is None else tokenizer.unk_token_id
-    return Specials(begin, end, tokenizer.mask_token_id, tokenizer.pad_token_id, unknown)
+    random = tokenizer.get_added_vocab().get(RANDOM_TOKEN)
+    return Specials(begin, end, tokenizer.mask_token_id, tokenizer.pad_token_id, unknown, random)
+
+
+def longest_window(max_length: int, encoder: Any, tokenizer: Any) -> int:
+    """Sub-words that a window may have: `max_length`, or fewer where encoder or tokenizer say so.
+
+    RoBERTa and its kin count positions from behind their padding index, so they have as many fewer than their tables.
+    Raises UnsupportedBackbone below MIN_WINDOW.
+    """
+    positions = getattr(encoder.config, "max_position_embeddings", None) or 0
+    if positions > 0:
+        tables = [module for name, module in encoder.named_modules() if name.endswith("position_embeddings")]
+        paddings = [getattr(table, "padding_idx", None) for table in tables]
+        positions -= max((padding + 1 for padding in paddings if padding is not None), default=0)
+        max_length = min(max_length, positions)
+    length = int(min(max_length, tokenizer.model_max_length))
+    if length < MIN_WINDOW:
+        raise UnsupportedBackbone(
+            f"this backbone reads {length} sub-words at once; a sentence with its masks needs at least {MIN_WINDOW}"
+        )
+    return length
+
+
+def word_prefix(tokenizer: Any) -> str:
+    """What a word needs in front to be cut as it is within a text: a space for byte-level and some other tokenizers.
+
+    Tokenizers that mark the beginning of a word by themselves, or the continuation of one, need nothing.
+    """
+    alone, after_space = _ids(tokenizer, ["a", " a"])
+    second = tokenizer("a a", add_special_tokens=False)["input_ids"][len(alone) :]
+    return " " if second == after_space != alone else ""
+
+
+def _ids(tokenizer: Any, words: Sequence[str]) -> list[list[int]]:
+    """The sub-words of each word by itself."""
+    encoded = tokenizer([[word] for word in words], is_split_into_words=True, add_special_tokens=False)
+    return list(encoded["input_ids"])
 
 
 class WordEncoder:
@@ -109,6 +204,7 @@ class WordEncoder:
         self.max_length = max_length
         # Four such words always fit into a window, so a window never ends before its first word.
         self._max_pieces = min(MAX_PIECES_PER_WORD, max_length // 4)
+        self._prefix = word_prefix(tokenizer)
         self._pieces: dict[str, list[int]] = {}
 
     def windows(self, sentences: Sequence[Sequence[str]]) -> list[list[Window]]:
@@ -127,15 +223,14 @@ class WordEncoder:
         new = [word for word in dict.fromkeys(chain.from_iterable(sentences)) if word not in self._pieces]
         if not new:
             return
-        encoded = self._tokenizer([[word] for word in new], is_split_into_words=True, add_special_tokens=False)
-        for word, ids in zip(new, encoded["input_ids"], strict=True):
+        for word, ids in zip(new, _ids(self._tokenizer, [self._prefix + word for word in new]), strict=True):
             # A word of control characters alone has no sub-word, yet its tag must be read somewhere.
             self._pieces[word] = ids[: self._max_pieces] or [self.specials.unknown]
 
     def _windows(self, pieces: list[list[int]]) -> list[Window]:
         if self._length(pieces) <= self.max_length:
             ids, positions = self._scheme(pieces, self.specials)
-            return [Window(ids, positions, 0, len(pieces))]
+            return [Window(ids, positions, 0, len(pieces), len(ids) - 1)]
         margin = int(self.max_length * CONTEXT_FRACTION / 2)
         windows: list[Window] = []
         start = 0
@@ -144,7 +239,8 @@ class WordEncoder:
             right = self._reach(pieces, left, +1, self.max_length - self._length([]))
             end = right if right == len(pieces) else max(start + 1, self._reach(pieces, right, -1, margin))
             ids, positions = self._scheme(pieces[left:right], self.specials)
-            windows.append(Window(ids, positions[start - left : end - left], start, end))
+            stop = [*positions, len(ids) - 1][end - left]
+            windows.append(Window(ids, positions[start - left : end - left], start, end, stop))
             start = end
         return windows
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from maner_core.calibration import Calibration
 from maner_core.config import TrainConfig
 from maner_core.devices import best_device, has_bfloat16
-from maner_core.encoding import Window, WordEncoder
+from maner_core.encoding import Window, WordEncoder, longest_window
 from maner_core.errors import RunFailed
 from maner_core.half_precision import bfloat16_copy
 from maner_core.model import TokenTagger
@@ -82,7 +82,8 @@ class Tagger:
         self.labels = labels
         self.config = config
         self.calibration = calibration
-        self._words = WordEncoder(tokenizer, config.system, min(config.max_length, tokenizer.model_max_length))
+        length = longest_window(config.max_length, model.encoder, tokenizer)
+        self._words = WordEncoder(tokenizer, config.system, length)
         self._halved: TokenTagger | None = None
         self._budget = SUBWORDS_PER_BATCH
 

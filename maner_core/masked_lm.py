@@ -20,7 +20,7 @@ from maner_core.config import TrainConfig
 from maner_core.encoding import WordEncoder
 from maner_core.errors import UnsupportedBackbone
 from maner_core.masking import NOT_ASKED, HiddenWords, MaskedInput, some_of
-from maner_core.model import TokenTagger, trim_vocabulary
+from maner_core.model import TokenTagger, TrimmedEmbedding, trim_vocabulary
 
 
 class GuessHead(nn.Module):
@@ -160,7 +160,10 @@ class SecondLoss:
         to it; a new one learns.
         """
         masked_lm, pretrained = backbone
-        head = GuessHead(masked_lm, model.encoder.get_input_embeddings().used)
+        table: TrimmedEmbedding = model.encoder.get_input_embeddings()
+        if len(table.row_of) > masked_lm.get_input_embeddings().num_embeddings:  # by the token of `maner_rand`
+            masked_lm.resize_token_embeddings(len(table.row_of), mean_resizing=False)
+        head = GuessHead(masked_lm, table.used)
         model.add_module(_GUESSES, head.requires_grad_(not pretrained))
 
     def leave(self, model: TokenTagger) -> None:

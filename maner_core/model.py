@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from maner_core.encoding import RANDOM_TOKEN
 from maner_core.errors import InvalidConfig
 
 LAYER_NAME = re.compile(r"\blayers?\.(\d+)\.")
@@ -50,6 +51,7 @@ class TrimmedEmbedding(nn.Module):
     optimiser saves their memory and time and changes nothing else.
     """
 
+    used: Tensor
     row_of: Tensor
 
     def __init__(self, full: nn.Embedding, used: Tensor) -> None:
@@ -100,3 +102,20 @@ def reinitialise(encoder: Any, n_layers: int) -> None:
             for parameter in module.parameters(recurse=False):
                 parameter._is_hf_initialized = False  # else transformers leaves it alone
             encoder._init_weights(module)
+
+
+def add_random_token(encoder: Any, tokenizer: Any, seed: int) -> None:
+    """Give tokenizer and encoder the untrained token of `maner_rand`: one row of the embedding, random from `seed`.
+
+    The row is drawn as the encoder draws its own, normal with its `initializer_range`. It is the one behind the last
+    sub-word; where a table has rows to spare there, it takes the first of them.
+    """
+    tokenizer.add_tokens([RANDOM_TOKEN], special_tokens=True)
+    row = tokenizer.convert_tokens_to_ids(RANDOM_TOKEN)
+    if row >= encoder.get_input_embeddings().num_embeddings:
+        encoder.resize_token_embeddings(row + 1, mean_resizing=False)
+    weight = encoder.get_input_embeddings().weight  # (vocabulary, hidden)
+    spread = getattr(encoder.config, "initializer_range", 0.02)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        weight[row] = torch.normal(0.0, spread, weight[row].shape, generator=generator)

@@ -24,7 +24,7 @@ class Optimiser:
 
     def __init__(self, model: TokenTagger | WordGuesser, config: TrainConfig, steps: int, bfloat16: bool) -> None:
         self._clip_norm = config.clip_norm
-        self._factor = warm_up_and_decay(steps, config.warmup_fraction)
+        self._factor = warm_up_and_decay(steps, config.warmup_fraction, config.final_rate_fraction)
         self._done = 0
         self._exact = {weight: weight.data for weight in model.parameters()}
         if bfloat16:
@@ -106,11 +106,12 @@ def _slices(weights: dict[str, nn.Parameter]) -> list[dict[str, nn.Parameter]]:
     return slices
 
 
-def warm_up_and_decay(steps: int, warmup_fraction: float) -> Callable[[int], float]:
-    """Factor of the learning rate before step `done` + 1: up to 1 over the warm-up, then down to 0."""
+def warm_up_and_decay(steps: int, warmup_fraction: float, final_fraction: float = 0.0) -> Callable[[int], float]:
+    """Factor of the learning rate before step `done` + 1: up to 1 over the warm-up, then down towards `final_fraction`."""
     warmup = max(1, round(steps * warmup_fraction))
 
     def factor(done: int) -> float:
-        return min((done + 1) / warmup, (steps - done) / max(1, steps - warmup + 1))
+        left = (steps - done) / max(1, steps - warmup + 1)
+        return min((done + 1) / warmup, final_fraction + (1 - final_fraction) * left)
 
     return factor

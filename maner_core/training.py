@@ -26,13 +26,13 @@ from maner_core.checkpoints import save_checkpoint
 from maner_core.config import TrainConfig
 from maner_core.devices import best_device, has_bfloat16, return_freed_memory, reused_memory
 from maner_core.dropout import use_fast_dropout
-from maner_core.encoding import Window, WordEncoder
+from maner_core.encoding import Specials, Window, WordEncoder, longest_window, mask_words
 from maner_core.errors import InvalidInput, RunFailed
 from maner_core.evaluation import f1_report
 from maner_core.frozen import KeptStates, freeze
 from maner_core.inference import Tagger, pad_windows
 from maner_core.masked_lm import SecondLoss
-from maner_core.model import TokenTagger, reinitialise, set_dropout, trim_vocabulary
+from maner_core.model import TokenTagger, add_random_token, reinitialise, set_dropout, trim_vocabulary
 from maner_core.optimiser import Optimiser
 from maner_core.spans import Span, iob2_tags, spans_to_tags, validate_spans
 
@@ -199,15 +199,16 @@ def _train_once(
 ) -> tuple[Tagger, TrainReport]:
     set_seed(config.seed)
     encoder, tokenizer = load_backbone(config.backbone, cache)
-    words = WordEncoder(tokenizer, config.system, min(config.max_length, tokenizer.model_max_length))
+    if config.system == "maner_rand":
+        add_random_token(encoder, tokenizer, config.seed)
+    words = WordEncoder(tokenizer, config.system, longest_window(config.max_length, encoder, tokenizer))
     tags = iob2_tags(labels)
     examples = _examples(words.windows(sentences), spans, sentences, tags)
     steps = config.steps(len(examples))
     beside = SecondLoss(text, words, config, steps) if config.adaptation == "beside" and config.mlm_weight else None
     if config.trim_vocabulary:
-        used = (
-            {i for window, _ in examples for i in window.ids} | {words.specials.pad} | (beside.ids if beside else set())
-        )
+        used = {i for window, _ in examples for i in window.ids} | {words.specials.pad, words.specials.mask}
+        used |= beside.ids if beside else set()
         trim_vocabulary(encoder, torch.tensor(sorted(used)))
     if config.encoder_dropout >= 0:
         set_dropout(encoder, config.encoder_dropout)
@@ -215,9 +216,7 @@ def _train_once(
     model = TokenTagger(encoder, len(tags), config.dropout)
     if beside:
         beside.join(model, load_masked_lm(config.backbone, cache))
-    loss, steps = _optimise(
-        model.to(device), examples, words.specials.pad, config, device, at_once, on_progress, beside
-    )
+    loss, steps = _optimise(model.to(device), examples, words.specials, config, device, at_once, on_progress, beside)
     if beside:
         beside.leave(model)
     return_freed_memory()
@@ -258,7 +257,7 @@ def _examples(
 def _optimise(
     model: TokenTagger,
     examples: Sequence[Example],
-    pad: int,
+    specials: Specials,
     config: TrainConfig,
     device: torch.device,
     at_once: int,
@@ -274,6 +273,7 @@ def _optimise(
     batches = random_batches(lengths, config.batch_size, np.random.default_rng(config.seed))
     if device.type == "cpu":
         use_fast_dropout(model, config.seed)
+    hide = _hide_words(config, specials.mask)
     frozen = freeze(model.encoder, config)
     bfloat16 = config.mixed_precision and has_bfloat16(device)
     losses: list[float] = []
@@ -284,7 +284,7 @@ def _optimise(
             frozen.drop_nothing()
             if config.system != "mlm_ner":  # which hides other words at every step
                 windows = [window for window, _ in examples]
-                kept = KeptStates(frozen, windows, in_parts(range(len(windows)), lengths, at_once), pad)
+                kept = KeptStates(frozen, windows, in_parts(range(len(windows)), lengths, at_once), specials.pad)
         started = time.perf_counter()
         for step in range(1, steps + 1):
             batch = next(batches)
@@ -292,7 +292,8 @@ def _optimise(
             loss = 0.0
             for part in in_parts(batch, lengths, at_once):
                 encode = partial(kept.encode, part) if kept else None
-                part_loss = _loss(model, [examples[i] for i in part], pad, device, encode) / n_words
+                shown = [(hide(examples[i][0]), examples[i][1]) for i in part]
+                part_loss = _loss(model, shown, specials.pad, device, encode) / n_words
                 part_loss.backward()  # type: ignore[no-untyped-call]
                 loss += part_loss.item()
             if beside is not None:
@@ -304,6 +305,14 @@ def _optimise(
                 seconds = time.perf_counter() - started
                 on_progress(Progress(step, steps, loss, seconds / step * (steps - step)))
     return float(np.mean(losses[-max(1, steps // 10) :])), steps
+
+
+def _hide_words(config: TrainConfig, mask: int) -> Callable[[Window], Window]:
+    """What `mlm_ner` does to a window each time it is seen, drawn from the seed of the training; nothing for the others."""
+    if config.system != "mlm_ner":
+        return lambda window: window
+    rng = np.random.default_rng([config.seed, 1])  # apart from the order of the sentences
+    return lambda window: mask_words(window, mask, config.mask_probability, rng)
 
 
 def _loss(

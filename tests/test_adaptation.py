@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from encoders import FAST, HIDDEN, LABELS, SENTENCES, SPANS, TINY_ENCODERS, tiny_bert
+from encoders import FAST, HIDDEN, LABELS, SENTENCES, SPANS, TINY_ENCODERS, tiny_bert, tiny_xlmr
 from safetensors.torch import load_file
 
 from maner_core.adaptation import RECORD, adapt
@@ -267,6 +267,16 @@ def test_a_second_loss_of_no_weight_changes_nothing(bert: Path, tmp_path: Path, 
     for name, tensor in alone.items():
         torch.testing.assert_close(no_step[name], tensor, msg=name)
     assert not equal(alone, beside)
+
+
+@pytest.mark.parametrize("when", ["before", "beside"])
+@pytest.mark.parametrize("system", ["maner_rand", "mlm_ner"])
+def test_the_other_two_systems_are_adapted_too(tmp_path: Path, when: str, system: str) -> None:
+    """The backbone's head knows no row for the untrained token of maner_rand."""
+    backbone = tiny_xlmr(tmp_path / "backbone")
+    config = fast(backbone, system=system, adaptation=when, min_steps=3, max_steps=3, mlm_steps=3)
+    train(SENTENCES, SPANS, LABELS, config, tmp_path / "run", text=TEXT)
+    assert len(Tagger.load(tmp_path / "run").predict(SENTENCES)) == len(SENTENCES)
 
 
 def test_the_second_loss_keeps_the_guesses_good_while_the_tags_are_learned(bert: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ TORCH_MODULES = {
     "encoding",
     "frozen",
     "half_precision",
+    "idle_head",
     "inference",
     "masked_lm",
     "model",

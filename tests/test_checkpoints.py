@@ -15,6 +15,7 @@ from transformers import AutoModelForTokenClassification, AutoTokenizer
 from maner_core import checkpoints
 from maner_core.backbones import quiet_transformers
 from maner_core.checkpoints import load_checkpoint, save_checkpoint
+from maner_core.encoding import INPUT_SCHEMES
 from maner_core.errors import NoCheckpoint
 from maner_core.inference import Tagger
 from maner_core.training import TrainReport, train
@@ -47,7 +48,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("encoder", TINY_ENCODERS)
-@pytest.mark.parametrize("system", ["maner", "sner"])
+@pytest.mark.parametrize("system", INPUT_SCHEMES)
 def test_probabilities_are_the_same_before_and_after_saving(tmp_path: Path, encoder: str, system: str) -> None:
     backbone = TINY_ENCODERS[encoder](tmp_path / "backbone")
     tagger = random_tagger(backbone, replace(FAST, system=system))

@@ -166,7 +166,7 @@ def test_evaluate_tells_of_repaired_tags(place: Path, capsys: pytest.CaptureFixt
         (["--text", "a.conll"], "error: --text is only read by an adaptation; add --adapt before or --adapt beside"),
         (["--adapt", "after"], "error: there is no adaptation 'after'; choose one of none, before, beside"),
         (["--preset", "fast"], "error: there is no preset 'fast'; choose one of default, paper"),
-        (["--system", "crf"], "error: there is no system 'crf'; choose one of maner, sner"),
+        (["--system", "crf"], "error: there is no system 'crf'; choose one of maner, maner_rand, sner, mlm_ner"),
         (["--steps", "2", "--epochs", "1"], "error: --epochs and --steps both say how long to train; give one of them"),
         (["--steps", "0"], "error: --steps is 0; it must be at least 1"),
         (["--epochs", "-1"], "error: epochs is -1.0; it must not be negative"),

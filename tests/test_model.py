@@ -81,9 +81,10 @@ def test_the_top_layers_start_anew_and_the_others_stay(encoder: Any) -> None:
     reinitialise(encoder, 1)
     changed = {name for name, weight in encoder.named_parameters() if not torch.equal(weight, before[name])}
     # Biases and layer norms of the untrained network start as they would start again.
-    assert changed == {name for name in before if "layer.1." in name and before[name].ndim == 2}
-    fresh = encoder.encoder.layer[1].output.dense.weight
-    assert fresh.std().item() == pytest.approx(encoder.config.initializer_range, rel=0.1)
+    assert changed == {name for name in before if ".1." in name and before[name].ndim == 2}
+    if encoder.config.model_type != "modernbert":  # which draws some of its layers narrower
+        fresh = encoder.encoder.layer[1].output.dense.weight
+        assert fresh.std().item() == pytest.approx(encoder.config.initializer_range, rel=0.1)
 
 
 def test_more_layers_than_there_are_cannot_start_anew(encoder: Any) -> None:

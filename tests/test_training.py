@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from encoders import FAST, LABELS, SENTENCES, SPANS, TINY_ENCODERS, spans_of, tiny_bert
+from encoders import FAST, LABELS, SENTENCES, SPANS, TINY_ENCODERS, spans_of, tiny_bert, tiny_xlmr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
@@ -20,9 +21,11 @@ from maner_core import training
 from maner_core.backbones import load_backbone
 from maner_core.batches import random_batches
 from maner_core.config import PRESETS, TrainConfig
-from maner_core.encoding import WordEncoder
+from maner_core.encoding import INPUT_SCHEMES, RANDOM_TOKEN, WordEncoder
 from maner_core.errors import InvalidConfig, InvalidInput, InvalidSpans, ManerError, RunFailed, UnknownName
+from maner_core.evaluation import f1_report
 from maner_core.inference import Tagger
+from maner_core.model import add_random_token
 from maner_core.optimiser import warm_up_and_decay
 from maner_core.training import Progress, TrainReport, train
 
@@ -44,9 +47,9 @@ def fast(backbone: Path, **changes: Any) -> TrainConfig:
 # What the training does.
 
 
-@pytest.mark.parametrize("system", ["maner", "sner"])
+@pytest.mark.parametrize("system", INPUT_SCHEMES)
 def test_eight_sentences_are_learned_by_heart(bert: Path, tmp_path: Path, system: str) -> None:
-    config = fast(bert, system=system, min_steps=150, max_steps=150)
+    config = fast(bert, system=system, min_steps=150, max_steps=150, mask_probability=0.05)
     report = train(SENTENCES, SPANS, LABELS, config, tmp_path / "run")
     assert report.train_f1 == 1.0
     assert report.loss < 0.1
@@ -54,8 +57,10 @@ def test_eight_sentences_are_learned_by_heart(bert: Path, tmp_path: Path, system
     assert [prediction.spans for prediction in predictions] == SPANS
 
 
-@pytest.mark.parametrize("encoder", TINY_ENCODERS)
-@pytest.mark.parametrize("system", ["maner", "sner"])
+@pytest.mark.parametrize(
+    ("encoder", "system"),
+    [("bert", "sner"), ("xlmr", "maner"), ("xlmr", "maner_rand"), ("deberta", "mlm_ner"), ("modernbert", "maner")],
+)
 def test_training_the_used_rows_gives_the_weights_of_training_the_whole_table(
     tmp_path: Path, encoder: str, system: str
 ) -> None:
@@ -66,13 +71,113 @@ def test_training_the_used_rows_gives_the_weights_of_training_the_whole_table(
     assert trimmed.keys() == full.keys()
     for name, tensor in trimmed.items():
         torch.testing.assert_close(tensor, full[name], rtol=1e-5, atol=1e-6, msg=name)
-    [(name, table)] = [(name, tensor) for name, tensor in trimmed.items() if "word_embeddings" in name]
+    [name] = [name for name in trimmed if "word_embeddings" in name or "tok_embeddings" in name]
     original = weights(backbone)[name.partition(".")[2]]
-    windows = WordEncoder(load_backbone(str(backbone))[1], system, 128).windows(SENTENCES)
+    _, tokenizer = load_backbone(str(tmp_path / "True"))
+    windows = WordEncoder(tokenizer, system, 128).windows(SENTENCES)
     occurring = {i for its_windows in windows for window in its_windows for i in window.ids}
-    for tensor in (table, full[name]):
-        assert set((tensor != original).any(dim=1).nonzero().flatten().tolist()) == occurring
-    assert len(occurring) < len(table)
+    occurring |= {tokenizer.mask_token_id} if system == "mlm_ner" else set()
+    for table in (trimmed[name], full[name]):
+        assert len(table) == len(original) + (system == "maner_rand")
+        changed = (table[: len(original)] != original).any(dim=1).nonzero().flatten().tolist()
+        assert {*changed, *range(len(original), len(table))} == occurring
+    assert len(occurring) < len(original)
+
+
+@pytest.mark.parametrize("encoder", TINY_ENCODERS)
+@pytest.mark.parametrize("system", INPUT_SCHEMES)
+def test_every_system_on_every_encoder_is_trained_saved_loaded_and_asked(
+    tmp_path: Path, encoder: str, system: str
+) -> None:
+    backbone = TINY_ENCODERS[encoder](tmp_path / "backbone")
+    config = fast(backbone, system=system, min_steps=12, max_steps=12, mask_probability=0.05)
+    heard: list[Progress] = []
+    report = train(SENTENCES, SPANS, LABELS, config, tmp_path / "run", heard.append)
+    assert heard[-1].loss < 0.9 * heard[0].loss
+    shutil.rmtree(backbone)
+    predictions = Tagger.load(tmp_path / "run", device="cpu").predict(SENTENCES)
+    assert [len(prediction.tags) for prediction in predictions] == list(map(len, SENTENCES))
+    assert f1_report(SPANS, [prediction.spans for prediction in predictions]).f1 == report.train_f1
+
+
+def test_the_untrained_token_is_drawn_from_the_seed_as_wide_as_the_encoder_s_own(tmp_path: Path) -> None:
+    rows = []
+    for seed in (1, 1, 2):
+        encoder, tokenizer = load_backbone(str(tiny_xlmr(tmp_path)))
+        before = encoder.get_input_embeddings().weight.detach().clone()
+        add_random_token(encoder, tokenizer, seed)
+        after = encoder.get_input_embeddings().weight.detach()
+        assert torch.equal(after[:-1], before)
+        assert tokenizer.convert_tokens_to_ids(RANDOM_TOKEN) == len(before)
+        rows.append(after[-1])
+    assert torch.equal(rows[0], rows[1])
+    assert not torch.equal(rows[0], rows[2])
+    assert rows[0].std().item() == pytest.approx(encoder.config.initializer_range, rel=0.5)
+
+
+def test_the_untrained_token_takes_a_spare_row_where_the_table_has_one(tmp_path: Path) -> None:
+    encoder, tokenizer = load_backbone(str(tiny_bert(tmp_path)))
+    encoder.resize_token_embeddings(len(tokenizer) + 5, mean_resizing=False)
+    add_random_token(encoder, tokenizer, seed=1)
+    assert encoder.get_input_embeddings().num_embeddings == len(tokenizer) - 1 + 5
+
+
+def test_the_untrained_token_is_trained_and_kept_in_the_checkpoint(tmp_path: Path) -> None:
+    backbone = str(tiny_bert(tmp_path / "backbone"))
+    train(SENTENCES, SPANS, LABELS, fast(Path(backbone), system="maner_rand"), tmp_path / "run")
+    encoder, tokenizer = load_backbone(backbone)
+    add_random_token(encoder, tokenizer, FAST.seed)
+    row = tokenizer.convert_tokens_to_ids(RANDOM_TOKEN)
+    loaded = Tagger.load(tmp_path / "run", device="cpu")
+    assert loaded.tokenizer.convert_tokens_to_ids(RANDOM_TOKEN) == row
+    trained = loaded.model.encoder.get_input_embeddings().weight[row]
+    untrained = encoder.get_input_embeddings().weight[row]
+    assert 1e-4 < (trained - untrained).abs().max().item() < 0.1
+    mask = tokenizer.mask_token_id
+    tables = (loaded.model.encoder, encoder)
+    assert torch.equal(*(table.get_input_embeddings().weight[mask] for table in tables))
+
+
+class Masked:
+    """What the windows of a training become, step by step."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ids: list[tuple[int, ...]] = []
+        self._loss = training._loss
+        monkeypatch.setattr(training, "_loss", self)
+
+    def __call__(self, model: Any, examples: Any, *arguments: Any) -> torch.Tensor:
+        self.ids += [tuple(window.ids) for window, _ in examples]
+        assert all(len(window.positions) == len(tags) for window, tags in examples)
+        return self._loss(model, examples, *arguments)
+
+
+def test_mlm_ner_hides_other_words_in_every_step_and_the_same_for_the_same_seed(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    for seed in (1, 1, 2):
+        masked = Masked(monkeypatch)
+        config = fast(bert, system="mlm_ner", mask_probability=0.5, seed=seed)
+        train(SENTENCES, SPANS, LABELS, config, tmp_path / "run")
+        seen.append(masked.ids)
+        monkeypatch.undo()
+    first, again, other = seen
+    assert first == again
+    assert first != other
+    assert len(set(first)) > 2 * len(SENTENCES)
+    mask = load_backbone(str(bert))[1].mask_token_id
+    share = sum(ids.count(mask) for ids in first) / (20 * sum(map(len, SENTENCES)))
+    assert share == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("system", ["maner", "maner_rand", "sner"])
+def test_the_other_systems_see_every_sentence_whole_in_every_step(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str
+) -> None:
+    masked = Masked(monkeypatch)
+    train(SENTENCES, SPANS, LABELS, fast(bert, system=system, min_steps=5, max_steps=5), tmp_path / "run")
+    assert len(set(masked.ids)) == len(SENTENCES)
 
 
 def test_the_same_seed_gives_the_same_weights_whatever_came_before(bert: Path, tmp_path: Path) -> None:
@@ -165,6 +270,10 @@ def test_the_learning_rate_rises_and_falls_by_hand() -> None:
     assert [factor(done) for done in range(10)] == pytest.approx(expected)
     without_warm_up = warm_up_and_decay(4, 0.0)
     assert [without_warm_up(done) for done in range(4)] == pytest.approx([1, 3 / 4, 2 / 4, 1 / 4])
+    constant = warm_up_and_decay(4, 0.0, 1.0)
+    assert [constant(done) for done in range(4)] == [1, 1, 1, 1]
+    half = warm_up_and_decay(4, 0.5, 0.5)
+    assert [half(done) for done in range(4)] == pytest.approx([1 / 2, 1, 5 / 6, 2 / 3])
 
 
 # How it ends badly.
@@ -348,7 +457,8 @@ def test_the_paper_preset_holds_the_published_values() -> None:
     assert paper.head_learning_rate == paper.learning_rate
     assert (paper.system, paper.seed) == ("maner", 12345)
     assert paper.steps(100) == 30 * 13
-    assert (paper.max_restarts, paper.warmup_fraction) == (0, 0.0)
+    assert (paper.max_restarts, paper.warmup_fraction, paper.final_rate_fraction) == (0, 0.0, 1.0)
+    assert not paper.mixed_precision
 
 
 def test_a_preset_takes_overrides_and_refuses_what_it_does_not_know() -> None:
@@ -378,6 +488,9 @@ def test_a_configuration_survives_json(name: str) -> None:
         ({"dropout": 1.5}, "dropout is 1.5; it must lie between 0 and 1"),
         ({"warmup_fraction": -0.1}, "warmup_fraction is -0.1"),
         ({"min_train_f1": 90}, "min_train_f1 is 90"),
+        ({"system": "maner_rand", "frozen_layers": 1}, "frozen_layers is 1, but maner_rand must train the embedding"),
+        ({"mask_probability": 1.5}, "mask_probability is 1.5"),
+        ({"final_rate_fraction": -1}, "final_rate_fraction is -1"),
         ({"min_steps": 0, "epochs": 0}, "epochs and min_steps are both 0"),
         ({"max_steps": 100}, "max_steps is 100, below min_steps 400"),
         ({"max_length": 15}, "max_length is 15; a window needs at least 16 sub-words"),

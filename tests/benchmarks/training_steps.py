@@ -29,7 +29,7 @@ from maner_core.backbones import load_backbone
 from maner_core.batches import in_parts, random_batches
 from maner_core.config import TrainConfig
 from maner_core.conll import read
-from maner_core.encoding import WordEncoder
+from maner_core.encoding import Specials, WordEncoder
 from maner_core.model import TokenTagger, trim_vocabulary
 from maner_core.spans import iob2_tags
 
@@ -83,11 +83,11 @@ def main(
     for _ in range(rounds):
         for name, (changes, context) in ARMS.items():
             with context():
-                model, examples, pad = _network(replace(config, **changes), corpus, chosen)
+                model, examples, specials = _network(replace(config, **changes), corpus, chosen)
                 counting = name == "all measures" and not operations
                 if counting:
-                    padded, operations = _work(model, examples, pad, config)
-                cost[name].append(_milliseconds(model, examples, pad, replace(config, **changes)))
+                    padded, operations = _work(model, examples, specials.pad, config)
+                cost[name].append(_milliseconds(model, examples, specials, replace(config, **changes)))
     write = sys.stdout.write
     write("| taken away | wall ms a step, median (range) | CPU ms | slower by |\n|---|---|---|---|\n")
     base = statistics.median(cpu for _, cpu in cost["all measures"])
@@ -104,7 +104,7 @@ def main(
     )
 
 
-def _network(config: TrainConfig, corpus: Any, chosen: list[int]) -> tuple[TokenTagger, Any, int]:
+def _network(config: TrainConfig, corpus: Any, chosen: list[int]) -> tuple[TokenTagger, Any, Specials]:
     sentences, spans = [corpus.sentences[i] for i in chosen], [corpus.spans[i] for i in chosen]
     tags = iob2_tags(sorted({span.label for its_spans in corpus.spans for span in its_spans}))
     encoder, tokenizer = load_backbone(config.backbone)
@@ -115,10 +115,10 @@ def _network(config: TrainConfig, corpus: Any, chosen: list[int]) -> tuple[Token
             encoder, torch.tensor(sorted({i for window, _ in examples for i in window.ids} | {words.specials.pad}))
         )
     torch.manual_seed(0)
-    return TokenTagger(encoder, len(tags), config.dropout), examples, words.specials.pad
+    return TokenTagger(encoder, len(tags), config.dropout), examples, words.specials
 
 
-def _milliseconds(model: TokenTagger, examples: Any, pad: int, config: TrainConfig) -> tuple[float, float]:
+def _milliseconds(model: TokenTagger, examples: Any, specials: Specials, config: TrainConfig) -> tuple[float, float]:
     """Wall and CPU milliseconds of a step, the first ten steps not counted."""
     warm, marks = 10, []
 
@@ -126,7 +126,7 @@ def _milliseconds(model: TokenTagger, examples: Any, pad: int, config: TrainConf
         marks.append((time.perf_counter(), time.process_time()))
 
     longer = replace(config, min_steps=config.min_steps + warm)
-    training._optimise(model, examples, pad, longer, torch.device("cpu"), config.subwords_at_once, mark)
+    training._optimise(model, examples, specials, longer, torch.device("cpu"), config.subwords_at_once, mark)
     (wall, cpu), (wall_end, cpu_end) = marks[warm - 1], marks[-1]
     return (wall_end - wall) / config.min_steps * 1e3, (cpu_end - cpu) / config.min_steps * 1e3
 
