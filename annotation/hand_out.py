@@ -87,13 +87,18 @@ class ProjectStatus:
 
 @dataclass(frozen=True, slots=True)
 class SyncAnswer:
-    """What one sync sends back; `drop` are held sentences that now belong to somebody else."""
+    """What one sync sends back; `drop` are held sentences that now belong to somebody else.
+
+    `run` is the run whose suggestions people see now; `refreshed` are held sentences as they would be handed out now.
+    """
 
     seq: int
     nonce: str
     acks: tuple[str, ...]
     rejects: tuple[Rejection, ...]
     batch: tuple[BatchItem, ...]
+    refreshed: tuple[BatchItem, ...]
+    run: int | None
     drop: tuple[int, ...]
     done: int
     status: ProjectStatus
@@ -106,6 +111,8 @@ class SyncAnswer:
             "acks": list(self.acks),
             "rejects": [{"id": rejection.id, "why": rejection.why} for rejection in self.rejects],
             "batch": [item.to_dict() for item in self.batch],
+            "refreshed": [item.to_dict() for item in self.refreshed],
+            "run": self.run,
             "drop": list(self.drop),
             "done": self.done,
             "status": self.status.to_dict(),
@@ -155,12 +162,17 @@ class Desk:
             progress.evaluation_labelled,
         )
         shown = _shown_run(store, project)
+        again = store.held(project.id, request.client, annotator_id) if request.refresh else []
         return SyncAnswer(
             seq=request.seq,
             nonce=request.nonce,
             acks=tuple(acks),
             rejects=tuple(rejects),
             batch=tuple(_batch_item(hand_out, project, shown) for hand_out in handed),
+            refreshed=tuple(
+                _batch_item(hand_out, project, shown) for hand_out in again if hand_out.sentence.id in kept
+            ),
+            run=shown,
             drop=tuple(sentence_id for sentence_id in held if sentence_id not in kept),
             done=done,
             status=ProjectStatus(

@@ -24,7 +24,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SyncRequest:
-    """One sync of one tab: `outbox` is finished work, `have` the sentences it holds, `want` how many it would hold."""
+    """One sync of one tab: `outbox` is finished work, `have` the sentences it holds, `want` how many it would hold.
+
+    `refresh` asks for the held ones again, because another run suggests now.
+    """
 
     seq: int
     nonce: str
@@ -32,6 +35,7 @@ class SyncRequest:
     outbox: tuple[AnnotationDraft, ...]
     have: tuple[int, ...]
     want: int
+    refresh: bool = False
 
     @classmethod
     def parse(cls, body: object) -> "SyncRequest":
@@ -45,6 +49,7 @@ class SyncRequest:
             outbox=_list(fields, "outbox", MAX_OUTBOX, _draft),
             have=tuple(dict.fromkeys(have)),
             want=_integer(fields.get("want", 20), "want", 0, MAX_WANT),
+            refresh=_boolean(fields.get("refresh", False), "refresh"),
         )
 
 
@@ -99,6 +104,12 @@ def _list(
     if len(values) > longest:
         raise InvalidInput(f"{path} has {len(values)} entries; at most {longest} are taken at once")
     return tuple(parse(value, f"{path}[{position}]") for position, value in enumerate(values))
+
+
+def _boolean(value: object, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidInput(f"{where} must be true or false")
+    return value
 
 
 def _integer(value: object, where: str, low: int, high: int) -> int:

@@ -65,6 +65,7 @@ def test_a_request_is_read_completely() -> None:
         ({"have": [2**63]}, "have[0]"),
         ({"have": list(range(MAX_HAVE + 1))}, "have"),
         ({"want": 51}, "want"),
+        ({"refresh": 1}, "refresh"),
     ],
 )
 def test_a_wrong_field_is_named(changes: dict[str, Any], field: str) -> None:

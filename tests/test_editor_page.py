@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from store_helpers import draft, save
 from streamlit.testing.v1 import AppTest
 
 from annotation import api
@@ -79,8 +80,18 @@ def test_the_editor_gets_labels_a_route_and_a_token_for_this_person_and_project(
 def test_the_guidelines_are_on_the_page(store: Store) -> None:
     make_project(store)
     app = run_page(store)
-    assert app.expander[0].label == "Guidelines"
+    assert app.expander[0].label.startswith("Guidelines")
     assert app.expander[0].markdown[0].value == "Names are **PER**."
+
+
+def test_the_guidelines_are_open_until_somebody_has_finished_a_sentence(store: Store) -> None:
+    project = make_project(store)
+    app = run_page(store)
+    assert app.expander[0].proto.expanded
+    sentence = store.unlabelled_pool(project.id)[0]
+    save(store, project, store.annotator("Asha").id, draft(sentence.id, (0, 1, "PER")))
+    assert app.run().expander[0].proto.expanded  # nothing jumps while one works
+    assert not run_page(store).expander[0].proto.expanded
 
 
 def test_a_project_without_labels_says_where_to_add_them(store: Store) -> None:

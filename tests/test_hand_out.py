@@ -269,6 +269,24 @@ def test_only_spans_above_the_threshold_are_suggested(store: Store) -> None:
     assert item.suggestions[0][3] == pytest.approx(0.9)
 
 
+def test_a_tab_can_ask_for_what_it_holds_as_a_new_run_suggests_it(store: Store) -> None:
+    project = make_project(store, pool=10, reserve=4)
+    desk = Desk(store)
+    tab = Tab(desk, project, store.annotator("Asha"), want=5)
+    before = tab.sync()
+    assert before.run is None
+    run_id = finished_run(store, project)
+    suggest(store, project, run_id)
+    Tab(desk, project, store.annotator("Juma"), want=2).sync()
+    request = SyncRequest(2, "n", tab.client, (), tuple(tab.held), 0, refresh=True)
+    answer = desk.sync(store.project(project.id), tab.annotator.id, request)
+    assert answer.run == run_id
+    assert {item.id for item in answer.refreshed} == set(tab.held)
+    pool = {sentence.id for sentence in store.sentences(project.id, Split.POOL)}
+    assert {item.id for item in answer.refreshed if item.run == run_id} == pool & set(tab.held)
+    assert desk.sync(project, tab.annotator.id, replace(request, refresh=False)).refreshed == ()
+
+
 def test_evaluation_sentences_show_no_suggestion_and_look_like_random_ones(store: Store) -> None:
     project = make_project(store, pool=20, reserve=20)
     suggest(store, project, finished_run(store, project))

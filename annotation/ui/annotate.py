@@ -23,8 +23,20 @@ def page() -> None:
         return
     _editor(project, annotator)
     if project.settings.guidelines:
-        with st.expander("Guidelines", icon=":material/menu_book:"):
+        # The editor opens and closes it by a key, and finds it by the key of its container.
+        with (
+            st.container(key="guidelines"),
+            st.expander("Guidelines :gray-badge[G]", icon=":material/menu_book:", expanded=_is_new(project, annotator)),
+        ):
             st.markdown(project.settings.guidelines)
+
+
+def _is_new(project: Project, annotator: Annotator) -> bool:
+    """Whether the person had finished no sentence of the project when they came to this page."""
+    key = f"is-new-{project.id}"
+    if key not in st.session_state:
+        st.session_state[key] = current_store().done(project.id, annotator.id) == 0
+    return bool(st.session_state[key])
 
 
 @st.fragment

@@ -26,6 +26,8 @@ class Fake:
         self.poison = ""  # a comment that makes the whole request malformed
         self.refuse = ""  # why every annotation is refused
         self.drop: list[int] = []  # sentences that are somebody else's now
+        self.run: int | None = None  # the run that suggests
+        self.suggests: list[list[Any]] = []  # what it suggests for every sentence
         self.route = True  # False: as where a host does not serve the route
         self.status: dict[str, Any] = {}  # what the status says beside the usual
 
@@ -52,7 +54,11 @@ class Fake:
             "nonce": request["nonce"],
             "acks": acks,
             "rejects": rejects,
-            "batch": free[: max(request["want"] - len(request["have"]), 0)],
+            "batch": self._with_suggestions(free[: max(request["want"] - len(request["have"]), 0)]),
+            "refreshed": self._with_suggestions([s for s in self.sentences if s["id"] in request["have"]])
+            if request["refresh"]
+            else [],
+            "run": self.run,
             "drop": [sentence for sentence in request["have"] if sentence in self.drop],
             "done": len(done),
             "status": {
@@ -63,6 +69,11 @@ class Fake:
                 **self.status,
             },
         }
+
+    def _with_suggestions(self, sentences: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if self.run is None:
+            return sentences
+        return [{**sentence, "run": self.run, "suggestions": self.suggests} for sentence in sentences]
 
 
 FAKE = Fake()

@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 from browser.conftest import FakeServer, OpenEditor, StartFake
 from browser.serving import Editor
 
+QUEUE = "[...__maner.works.values()][0].session.queue"
 ARABIC = "أعلنت منظمة الصحة العالمية في جنيف عن خطة"
 
 
@@ -153,6 +154,25 @@ def test_a_suggestion_is_a_suggestion_until_a_person_takes_it(fake: StartFake, o
     saved = last_saved(server, editor)
     assert saved["spans"] == [[0, 2, "PER"]]
     assert saved["run"] == 1
+
+
+def test_a_new_run_suggests_in_sentences_held_but_never_on_the_screen(editor: Editor, plain: FakeServer) -> None:
+    first = editor.sentence()
+    editor.press("Enter")
+    editor.on_other_sentence(first)
+    editor.saved()
+    plain.set(run=2, suggests=[[1, 2, "LOC", 0.9]])
+    seen = editor.sentence()
+    editor.page.wait_for_function(f"{QUEUE}.every(item => item.sentence.run === 2)")
+    assert editor.entities() == []  # what is on the screen stays as it is
+    editor.press("Enter")
+    editor.on_other_sentence(seen)
+    assert editor.entities() == ["LOC?: walirudi"]
+    plain.set(run=3, suggests=[])
+    editor.page.wait_for_function(f"{QUEUE}.every(item => item.sentence.run === 3)")
+    editor.press("u", "u", "1")  # and so does what was on it before
+    expect(editor.root).to_have_attribute("data-sentence", str(first))
+    assert last_saved(plain, editor)["run"] is None
 
 
 def test_a_suggested_label_that_the_project_has_not_is_left_out(fake: StartFake, open_editor: OpenEditor) -> None:

@@ -123,10 +123,18 @@ def test_two_tabs_of_one_person_get_different_sentences(tool: Tool, open_tool: O
     assert {row.sentence_id for row in tool.annotations()} == set(seen)
 
 
-def test_the_guidelines_are_on_the_page_and_do_not_take_the_keyboard(tool: Tool, open_tool: OpenEditor) -> None:
+def test_the_guidelines_are_open_at_first_and_a_key_away_and_do_not_take_the_keyboard(
+    tool: Tool, open_tool: OpenEditor
+) -> None:
     editor = open_tool().ready()
-    editor.page.get_by_text("Guidelines").click()
-    expect(editor.page.get_by_text("Names of people are PER.")).to_be_visible()
+    guidelines = editor.page.get_by_text("Names of people are PER.")
+    expect(guidelines).to_be_visible()
+    editor.press("g")
+    expect(guidelines).to_be_hidden()
+    editor.press("g")
+    expect(guidelines).to_be_in_viewport()
+    editor.page.get_by_text("Guidelines G").click()
+    expect(guidelines).to_be_hidden()
     expect(editor.page.locator(".sentence")).to_be_focused()
 
 

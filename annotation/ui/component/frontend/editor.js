@@ -88,6 +88,7 @@ class Editor {
       accept: editing(() => this.#submit("labelled")),
       skip: editing(() => this.#submit("skipped")),
       flag: editing(() => this.#openComment()),
+      guidelines: () => this.#toggleGuidelines(),
       help: () => this.#toggleHelp(),
       escape: () => this.#escape(),
       nothing: () => {},
@@ -153,6 +154,18 @@ class Editor {
   #toggleHelp() {
     const help = this.find(".help");
     help.hidden = !help.hidden;
+  }
+
+  // They are Streamlit's, below the editor (see annotate.py), and stay readable beside the sentence.
+  #toggleGuidelines() {
+    const guidelines = document.querySelector(".st-key-guidelines details");
+    if (!guidelines) {
+      this.#say("This project has no guidelines yet.");
+      return this.#drawState();
+    }
+    const shown = guidelines.open ? this.root.host : guidelines;
+    guidelines.querySelector("summary").click();
+    this.afterFrame.do(() => shown.scrollIntoView({ block: "nearest" }));
   }
 
   #escape() {

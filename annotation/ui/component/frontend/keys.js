@@ -12,6 +12,7 @@ const COMMAND_HELP = [
   ["redo", "Shift + U", "redo"],
   ["skip", "S", "skip this sentence"],
   ["flag", "F", "flag it with a comment"],
+  ["guidelines", "G", "show or hide the guidelines"],
   ["help", "?", "show or hide this list"],
 ];
 
@@ -28,7 +29,7 @@ const NAMED_KEYS = {
   Escape: "escape",
   "?": "help",
 };
-const LETTER_KEYS = { x: "clear", u: "undo", s: "skip", f: "flag" };
+const LETTER_KEYS = { x: "clear", u: "undo", s: "skip", f: "flag", g: "guidelines" };
 
 // Streamlit reruns the page on R and clears its caches on C; while the editor is on the page they must do neither.
 const STREAMLIT_KEYS = new Set(["r", "c"]);

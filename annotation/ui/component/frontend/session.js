@@ -1,10 +1,11 @@
 // The work of one annotator in one project: the open sentence, what comes next, what was done. No DOM, no network.
 //
 // An item is a sentence with the state of work on it:
-//   {sentence, spans, anchor, focus, past, future, comment, sent, sentSpans, lost, milliseconds}
+//   {sentence, spans, anchor, focus, past, future, comment, sent, sentSpans, lost, milliseconds, suggestedBy}
 // anchor and focus are the token positions of the selection (focus is where the cursor is), past and future are the
 // undo steps, `sent` is the last annotation made of it or null and sentSpans what was on the screen then, `lost` says
 // that its lease is. Sentences already sent can be opened again: what is sent then supersedes the first annotation.
+// suggestedBy is the run that suggested when it was handed out (null: none did), there until it is opened.
 class Session {
   static KEPT = 50; // sentences one can go back to
   static KEPT_OVER_RELOAD = 20;
@@ -17,6 +18,7 @@ class Session {
     this.queue = [];
     this.history = this.memory.history.map((kept) => ({ ...emptyItem(kept.sentence), ...kept }));
     this.historyChanged = false;
+    this.run = null; // whose suggestions people see now
     this.open = null;
     this.visible = false;
     const draft = this.memory.draft;
@@ -37,17 +39,37 @@ class Session {
     return this.outbox.oldest(Infinity).filter((annotation) => !annotation.supersedes).length;
   }
 
-  receive(batch) {
+  receive(batch, run) {
+    this.run = run;
     const known = new Set([...this.queue, ...this.history].map((item) => item.sentence.id));
     if (this.open) known.add(this.open.sentence.id);
     for (const sentence of batch) {
       if (known.has(sentence.id) || this.outbox.holdsSentence(sentence.id)) continue;
       known.add(sentence.id);
-      const spans = suggestedSpans(sentence, this.labels);
-      const first = spans[0] ?? { start: 0, end: 1 };
-      this.queue.push({ ...emptyItem(sentence), spans, anchor: first.start, focus: first.end - 1 });
+      this.queue.push(this.#newItem(sentence));
     }
     if (!this.open) this.#next();
+  }
+
+  #newItem(sentence) {
+    const spans = suggestedSpans(sentence, this.labels);
+    const first = spans[0] ?? { start: 0, end: 1 };
+    return { ...emptyItem(sentence), spans, anchor: first.start, focus: first.end - 1, suggestedBy: this.run };
+  }
+
+  // Whether sentences that nobody has looked at wait here with suggestions of another run than people see now.
+  get stale() {
+    return this.queue.some((item) => item.suggestedBy !== undefined && item.suggestedBy !== this.run);
+  }
+
+  // Held sentences as the server would hand them out now. What was on the screen before stays as it was seen.
+  refresh(sentences) {
+    const fresh = new Map(sentences.map((sentence) => [sentence.id, sentence]));
+    this.queue = this.queue.map((item) => {
+      if (item.suggestedBy === undefined) return item;
+      const sentence = fresh.get(item.sentence.id);
+      return sentence ? this.#newItem(sentence) : { ...item, suggestedBy: this.run };
+    });
   }
 
   // An annotation the server will never take: its sentence comes back with the work on it, to be corrected.
@@ -209,6 +231,7 @@ class Session {
   #show(item) {
     this.#stopClock();
     this.open = item;
+    if (item) delete item.suggestedBy;
     this.#startClock();
     this.keepDraft();
   }

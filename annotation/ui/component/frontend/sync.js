@@ -70,6 +70,7 @@ class Sync {
       client: this.session.client,
       outbox: outbox.oldest(this.atOnce),
       have: held,
+      refresh: this.session.stale,
       want: !this.watched ? 0 : held.length <= Sync.LOW ? Sync.WANT : 0,
     };
     this.inFlight = request;
@@ -149,14 +150,16 @@ class Sync {
     for (const { id, why } of answer.rejects) this.session.refuse(id, why);
     // A late answer still says what was saved, but the sentences in it have been asked for again since.
     if (!this.#answersThis(answer)) return this.onState();
+    const { refresh } = this.inFlight;
     this.inFlight = null;
     this.failures = 0;
     this.atOnce = Sync.MOST_AT_ONCE;
     this.answered = true;
     this.#become("ok");
     this.onAnswer(answer);
-    // Send at once what was finished meanwhile. A queue that stays low is no reason for haste: there is no more.
-    if (outbox.size) this.kick();
+    if (refresh) this.session.refresh(answer.refreshed ?? []);
+    // Send at once what was finished meanwhile, and ask at once for what another run suggests. A queue that stays low is no reason for haste: there is no more.
+    if (outbox.size || this.session.stale) this.kick();
     else this.#schedule(Sync.POLL_MS);
   }
 
