@@ -21,6 +21,8 @@ from transformers import AutoModel, AutoTokenizer
 from maner_core.attention import use_fast_attention
 from maner_core.backbones import load_encoder, quiet_transformers, without_pooler
 from maner_core.config import TrainConfig
+from maner_core.devices import return_freed_memory
+from maner_core.encoding import WordEncoder, longest_window
 from maner_core.errors import InvalidInput, NoCheckpoint
 from maner_core.idle_head import add_idle_head, take_back_norm
 from maner_core.inference import Tagger
@@ -53,10 +55,12 @@ def save_checkpoint(
         encoder_config.architectures = [
             type(tagger.model.encoder).__name__.removesuffix("Model") + "ForTokenClassification"
         ]
+        tagger.tokenizer.save_pretrained(unfinished)
+        tagger.words.put_tokenizer_away()
+        return_freed_memory()  # before the whole vocabulary comes back into memory
         weights = _weights(tagger, cache)
         add_idle_head(encoder_config, weights, tagger.model.encoder.base_model_prefix)
         encoder_config.save_pretrained(unfinished)
-        tagger.tokenizer.save_pretrained(unfinished)
         save_file(weights, unfinished / _WEIGHTS, metadata={"format": "pt"})
         settings = {
             "format": FORMAT,
@@ -98,7 +102,9 @@ def load_checkpoint(folder: Path) -> Tagger:
         model = TokenTagger(encoder, len(tags), config.dropout)
         with safe_open(folder / _WEIGHTS, framework="pt") as weights:
             model.head.load_state_dict({name: weights.get_tensor(f"{_HEAD}.{name}") for name in ("weight", "bias")})
-        return Tagger(model.eval(), _load_tokenizer(folder), labels, config)
+        tokenizer = _load_tokenizer(folder)
+        words = WordEncoder(tokenizer, config.system, longest_window(config.max_length, encoder, tokenizer))
+        return Tagger(model.eval(), words, labels, config)
     except KeyError as error:
         raise NoCheckpoint(f"the checkpoint {folder} is damaged ({error} is missing); train it again") from error
     except (OSError, ValueError, TypeError, AttributeError, RuntimeError, SafetensorError, InvalidInput) as error:

@@ -195,17 +195,35 @@ def _ids(tokenizer: Any, words: Sequence[str]) -> list[list[int]]:
 
 
 class WordEncoder:
-    """Words to windows for one tokenizer and one input scheme; remembers the sub-words of words it has seen."""
+    """Words to windows for one tokenizer and one input scheme; remembers the sub-words of words it has seen.
 
-    def __init__(self, tokenizer: Any, system: str, max_length: int) -> None:
+    A tokenizer of 250,000 pieces takes 300 MB, and remembered words do not need it. So it can be put away meanwhile:
+    `reload` brings it back when it is asked for again.
+    """
+
+    def __init__(self, tokenizer: Any, system: str, max_length: int, reload: Callable[[], Any] | None = None) -> None:
         self.specials = special_ids(tokenizer)
         self._tokenizer = tokenizer
+        self._reload = reload
         self._scheme = input_scheme(system)
         self.max_length = max_length
         # Four such words always fit into a window, so a window never ends before its first word.
         self._max_pieces = min(MAX_PIECES_PER_WORD, max_length // 4)
         self._prefix = word_prefix(tokenizer)
         self._pieces: dict[str, list[int]] = {}
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer, loaded again if it was put away."""
+        if self._tokenizer is None:
+            assert self._reload is not None
+            self._tokenizer = self._reload()
+        return self._tokenizer
+
+    def put_tokenizer_away(self) -> None:
+        """Free the memory of the tokenizer until it is asked for, where it can be loaded again."""
+        if self._reload is not None:
+            self._tokenizer = None
 
     def windows(self, sentences: Sequence[Sequence[str]]) -> list[list[Window]]:
         """The windows of each sentence, in order; together they hold every word exactly once between start and end."""
@@ -223,7 +241,7 @@ class WordEncoder:
         new = [word for word in dict.fromkeys(chain.from_iterable(sentences)) if word not in self._pieces]
         if not new:
             return
-        for word, ids in zip(new, _ids(self._tokenizer, [self._prefix + word for word in new]), strict=True):
+        for word, ids in zip(new, _ids(self.tokenizer, [self._prefix + word for word in new]), strict=True):
             # A word of control characters alone has no sub-word, yet its tag must be read somewhere.
             self._pieces[word] = ids[: self._max_pieces] or [self.specials.unknown]
 

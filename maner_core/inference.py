@@ -18,7 +18,7 @@ from torch import Tensor
 from maner_core.calibration import Calibration
 from maner_core.config import TrainConfig
 from maner_core.devices import best_device, has_bfloat16
-from maner_core.encoding import Window, WordEncoder, longest_window
+from maner_core.encoding import Window, WordEncoder
 from maner_core.errors import RunFailed
 from maner_core.half_precision import bfloat16_copy
 from maner_core.model import TokenTagger
@@ -72,18 +72,16 @@ class Tagger:
     def __init__(
         self,
         model: TokenTagger,
-        tokenizer: Any,
+        words: WordEncoder,
         labels: list[str],
         config: TrainConfig,
         calibration: Calibration | None = None,
     ) -> None:
         self.model = model
-        self.tokenizer = tokenizer
         self.labels = labels
         self.config = config
         self.calibration = calibration
-        length = longest_window(config.max_length, model.encoder, tokenizer)
-        self._words = WordEncoder(tokenizer, config.system, length)
+        self.words = words
         self._halved: TokenTagger | None = None
         self._budget = SUBWORDS_PER_BATCH
 
@@ -100,6 +98,11 @@ class Tagger:
     def device(self) -> torch.device:
         """Where the network is."""
         return self.model.head.weight.device
+
+    @property
+    def tokenizer(self) -> Any:
+        """What cuts words into sub-words."""
+        return self.words.tokenizer
 
     @property
     def temperature(self) -> float:
@@ -177,7 +180,7 @@ class Tagger:
         self, sentences: Sequence[Sequence[str]], on_progress: Callable[[float], None]
     ) -> Iterator[tuple[int, Window, NDArray[np.float32], NDArray[np.float32]]]:
         """Each window, the shortest first: its sentence's number, and probabilities and states of the words it reads."""
-        windows = self._words.windows(sentences)
+        windows = self.words.windows(sentences)
         flat = [(i, window) for i, its_windows in enumerate(windows) for window in its_windows if window.positions]
         flat.sort(key=lambda item: len(item[1].ids))
         done = 0
@@ -205,7 +208,7 @@ class Tagger:
     @torch.inference_mode()
     def _read(self, windows: Sequence[Window]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(n_words, n_tags) probabilities and (n_words, hidden) states of the words of these windows, in order."""
-        padded = pad_windows(windows, self._words.specials.pad)
+        padded = pad_windows(windows, self.words.specials.pad)
         ids, mask, rows, columns = (tensor.to(self.device) for tensor in padded)
         logits, states = self._network()(ids, mask, rows, columns)
         return (logits / self.temperature).softmax(dim=-1).cpu().numpy(), states.cpu().numpy()

@@ -14,19 +14,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 
-from maner_core.backbones import load_backbone, load_masked_lm
+from maner_core.backbones import load_encoder, load_masked_lm, load_tokenizer
 from maner_core.batches import in_parts, random_batches
 from maner_core.checkpoints import save_checkpoint
 from maner_core.config import TrainConfig
 from maner_core.devices import best_device, has_bfloat16, return_freed_memory, reused_memory
 from maner_core.dropout import use_fast_dropout
-from maner_core.encoding import Specials, Window, WordEncoder, longest_window, mask_words
+from maner_core.encoding import RANDOM_TOKEN, Specials, Window, WordEncoder, longest_window, mask_words
 from maner_core.errors import InvalidInput, RunFailed
 from maner_core.evaluation import f1_report
 from maner_core.frozen import KeptStates, freeze
@@ -198,10 +199,11 @@ def _train_once(
     cache: Path | None,
 ) -> tuple[Tagger, TrainReport]:
     set_seed(config.seed)
-    encoder, tokenizer = load_backbone(config.backbone, cache)
+    reload = partial(_load_tokenizer, config, cache)
+    encoder, tokenizer = load_encoder(config.backbone, cache), reload()
     if config.system == "maner_rand":
         add_random_token(encoder, tokenizer, config.seed)
-    words = WordEncoder(tokenizer, config.system, longest_window(config.max_length, encoder, tokenizer))
+    words = WordEncoder(tokenizer, config.system, longest_window(config.max_length, encoder, tokenizer), reload)
     tags = iob2_tags(labels)
     examples = _examples(words.windows(sentences), spans, sentences, tags)
     steps = config.steps(len(examples))
@@ -213,6 +215,9 @@ def _train_once(
     if config.encoder_dropout >= 0:
         set_dropout(encoder, config.encoder_dropout)
     reinitialise(encoder, config.reinitialised_layers)
+    del tokenizer
+    words.put_tokenizer_away()
+    return_freed_memory()
     model = TokenTagger(encoder, len(tags), config.dropout)
     if beside:
         beside.join(model, load_masked_lm(config.backbone, cache))
@@ -220,7 +225,7 @@ def _train_once(
     if beside:
         beside.leave(model)
     return_freed_memory()
-    tagger = Tagger(model.eval(), tokenizer, list(labels), config)
+    tagger = Tagger(model.eval(), words, list(labels), config)
     predicted = [prediction.spans for prediction in tagger.predict(sentences)]
     report = TrainReport(
         seconds=0.0,
@@ -234,6 +239,14 @@ def _train_once(
         subwords_at_once=at_once,
     )
     return tagger, report
+
+
+def _load_tokenizer(config: TrainConfig, cache: Path | None) -> Any:
+    """The tokenizer of the backbone, with the token that `maner_rand` adds."""
+    tokenizer = load_tokenizer(config.backbone, cache)
+    if config.system == "maner_rand":
+        tokenizer.add_tokens([RANDOM_TOKEN], special_tokens=True)
+    return tokenizer
 
 
 Example = tuple[Window, list[int]]

@@ -25,6 +25,7 @@ from transformers import (
 
 from maner_core.backbones import quiet_transformers
 from maner_core.config import TrainConfig
+from maner_core.encoding import WordEncoder, longest_window
 from maner_core.inference import Tagger
 from maner_core.model import TokenTagger, add_random_token
 from maner_core.spans import Span, iob2_tags, tags_to_spans
@@ -176,7 +177,8 @@ def random_tagger(backbone: Path, config: TrainConfig = FAST, labels: Sequence[s
     torch.manual_seed(1)
     model = TokenTagger(encoder, len(iob2_tags(labels)), config.dropout)
     torch.nn.init.normal_(model.head.weight, std=1.0)
-    return Tagger(model, tokenizer, list(labels), replace(config, backbone=str(backbone)))
+    words = WordEncoder(tokenizer, config.system, longest_window(config.max_length, encoder, tokenizer))
+    return Tagger(model, words, list(labels), replace(config, backbone=str(backbone)))
 
 
 def spans_of(*items: tuple[int, int, str]) -> list[Span]:

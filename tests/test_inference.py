@@ -28,7 +28,7 @@ def tagger(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def with_budget(tagger: Tagger, subwords: int) -> Tagger:
     """The same tagger, reading at most so many sub-words at once."""
-    other = Tagger(tagger.model, tagger.tokenizer, tagger.labels, tagger.config)
+    other = Tagger(tagger.model, tagger.words, tagger.labels, tagger.config)
     other._budget = subwords
     return other
 
@@ -112,7 +112,7 @@ def test_the_words_remembered_are_bounded(tagger: Tagger, monkeypatch: pytest.Mo
     monkeypatch.setattr(encoding, "WORDS_REMEMBERED", 50)
     numbers = [[f"a{i}" for i in range(first, first + 20)] for first in range(0, 400, 20)]
     for _ in tagger.stream(numbers, at_once=1):
-        assert len(tagger._words._pieces) <= 70
+        assert len(tagger.words._pieces) <= 70
     np.testing.assert_allclose(tagger.predict([["Juma", "walks"]])[0].probabilities, expected, atol=1e-5)
 
 
@@ -177,7 +177,7 @@ def test_in_bfloat16_predictions_stay_close_and_do_not_depend_on_their_neighbour
     exact = tagger.predict([*MANY, LONG])
     monkeypatch.setattr(inference, "has_bfloat16", lambda _: True)
     config = replace(tagger.config, mixed_precision=True)
-    halved = Tagger(tagger.model, tagger.tokenizer, tagger.labels, config)
+    halved = Tagger(tagger.model, tagger.words, tagger.labels, config)
     together = halved.predict([*MANY, LONG])
     backwards = halved.predict([LONG, *reversed(MANY)])[::-1]
     alone = [halved.predict([sentence])[0] for sentence in [*MANY, LONG]]
@@ -195,7 +195,7 @@ def test_the_network_keeps_its_float32_weights_when_it_predicts_in_bfloat16(
 ) -> None:
     monkeypatch.setattr(inference, "has_bfloat16", lambda _: True)
     before = {name: tensor.clone() for name, tensor in tagger.model.state_dict().items()}
-    halved = Tagger(tagger.model, tagger.tokenizer, tagger.labels, replace(tagger.config, mixed_precision=True))
+    halved = Tagger(tagger.model, tagger.words, tagger.labels, replace(tagger.config, mixed_precision=True))
     halved.predict(SENTENCES)
     after = tagger.model.state_dict()
     assert list(after) == list(before)
@@ -209,7 +209,7 @@ def test_the_network_keeps_its_float32_weights_when_it_predicts_in_bfloat16(
 def test_probabilities_are_those_of_the_logits_divided_by_the_temperature(tagger: Tagger) -> None:
     plain = tagger.predict(SENTENCES)
     calibration = Calibration(2.0, 5, 100, 0.5, 0.4, 0.1, 0.05)
-    cooled = Tagger(tagger.model, tagger.tokenizer, tagger.labels, tagger.config, calibration).predict(SENTENCES)
+    cooled = Tagger(tagger.model, tagger.words, tagger.labels, tagger.config, calibration).predict(SENTENCES)
     for one, other in zip(plain, cooled, strict=True):
         assert one.tags == other.tags
         roots = np.sqrt(one.probabilities)
@@ -226,7 +226,7 @@ def test_a_sentence_longer_than_the_limit_is_predicted_whole(tagger: Tagger) -> 
 
 def test_the_embedding_is_the_mean_of_the_states_that_were_read(tagger: Tagger) -> None:
     sentence = SENTENCES[0]
-    [window] = tagger._words.windows([sentence])[0]
+    [window] = tagger.words.windows([sentence])[0]
     with torch.no_grad():
         states = tagger.model.encoder(torch.tensor([window.ids])).last_hidden_state[0]
     expected = states[window.positions].mean(dim=0).numpy()
@@ -234,7 +234,7 @@ def test_the_embedding_is_the_mean_of_the_states_that_were_read(tagger: Tagger) 
 
 
 def test_the_embedding_of_a_long_sentence_is_the_mean_over_all_its_windows(tagger: Tagger) -> None:
-    [windows] = tagger._words.windows([LONG])
+    [windows] = tagger.words.windows([LONG])
     with torch.no_grad():
         read = [tagger.model.encoder(torch.tensor([w.ids])).last_hidden_state[0, w.positions] for w in windows]
     assert len(read) > 1
