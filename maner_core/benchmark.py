@@ -41,7 +41,7 @@ _DIMENSIONS = ("system", "backbone", "seed")
 _UNFINISHED = ".run-"
 
 OnShare = Callable[[str, float], None]
-"""Hears what a run does ("train" or "test") and the share of it that is done (0 to 1)."""
+"""Hears what a run does ("training", "testing") and the share of it that is done (0 to 1)."""
 
 
 @dataclass(frozen=True)
@@ -238,16 +238,17 @@ def _measure(job: Job, out: Path, on_share: OnShare) -> dict[str, Any]:
     from maner_core.training import Progress, train
 
     def on_progress(progress: Progress) -> None:
-        on_share("train", progress.step / progress.steps)
+        on_share(progress.phase, progress.step / progress.steps)
 
     drawn, test = _training_sentences(job), _test_sentences(job)
     reset_peak_memory()
     with tempfile.TemporaryDirectory(dir=out, prefix=_UNFINISHED) as folder:
         checkpoint = Path(folder) / "checkpoint"
-        report = train(drawn.sentences, drawn.spans, job.ner_set.train.labels, job.config, checkpoint, on_progress)
+        labels, text = job.ner_set.train.labels, _text(job)
+        report = train(drawn.sentences, drawn.spans, labels, job.config, checkpoint, on_progress, text=text)
         tagger = Tagger.load(checkpoint)
     started = time.perf_counter()
-    predictions = tagger.predict(test.sentences, lambda share: on_share("test", share))
+    predictions = tagger.predict(test.sentences, lambda share: on_share("testing", share))
     predicted = [prediction.spans for prediction in predictions]
     return _scores(drawn, test, predicted, report, time.perf_counter() - started)
 
@@ -277,6 +278,11 @@ def _test_sentences(job: Job) -> conll.Corpus:
     if job.cell.test_limit is None:
         return test
     return _selected(test, sorted(draw(len(test.sentences), job.cell.test_limit, seed=0)))
+
+
+def _text(job: Job) -> list[list[str]]:
+    """Every training sentence without its labels, where the configuration adapts the encoder to unlabelled text."""
+    return job.ner_set.train.sentences if job.config.adaptation != "none" else []
 
 
 def _selected(corpus: conll.Corpus, numbers: Sequence[int]) -> conll.Corpus:

@@ -6,6 +6,7 @@ Altair and vl-convert are imported only where a figure is drawn; a machine witho
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ COLORS = {BASELINE: "#8a8f98", "mlm_ner": "#e69f00", "maner": "#0072b2", "maner_
 """Distinguishable without colour vision (Okabe & Ito); the baseline is grey."""
 
 _SETS_PER_ROW = 24
+_LONGEST_NAME = 120
 _MORE_COLORS = ("#009e73", "#cc79a7", "#d55e00", "#000000")
 
 Row = Mapping[str, Any]
@@ -77,8 +79,8 @@ def score_bars(block: "Block") -> "Chart":
         )
         bars = base.mark_bar().encode(y=_f1_axis(zero=True), color=_system_color(block.systems))
         spread = base.mark_rule().encode(y="low:Q", y2="high:Q")
-        panels.append(alt.layer(bars, spread).properties(width=alt.Step(18), height=240))
-    return _titled(alt.vconcat(*panels), "F1 by set", block.title)
+        panels.append(alt.layer(bars, spread).properties(width=alt.Step(max(8, 48 // len(block.systems))), height=220))
+    return _titled(alt.vconcat(*panels).resolve_scale(y="shared"), "F1 by set", block.title)
 
 
 def gain_bars(block: "Block") -> "Chart":
@@ -106,10 +108,10 @@ def gain_bars(block: "Block") -> "Chart":
             y=alt.Y("set:N", title=None, sort=[row["set"] for row in rows]),
         )
         x = alt.X("gain:Q", title="gain over SNER (points of F1)")
-        bars = base.mark_bar(height={"band": 0.7}).encode(x=x, color=_system_color(others))
+        bars = base.mark_bar(height={"band": 0.7}).encode(x=x, color=_system_color(others).legend(None))
         spread = base.mark_rule().encode(x="low:Q", x2="high:Q")
         panels.append(alt.layer(bars, spread).properties(width=320, height=alt.Step(18), title=system))
-    return _titled(alt.hconcat(*panels), "Gain over SNER, with 95% intervals", block.title)
+    return _titled(alt.hconcat(*panels).resolve_scale(x="shared"), "Gain over SNER, with 95% intervals", block.title)
 
 
 def size_curves(blocks: Sequence["Block"]) -> "Chart":
@@ -129,9 +131,8 @@ def size_curves(blocks: Sequence["Block"]) -> "Chart":
         for score in block.scores
     ]
     sizes = sorted({block.size for block in blocks})
-    x = alt.X(
-        "size:Q", title="training sentences", scale=alt.Scale(type="log"), axis=alt.Axis(values=sizes, format="d")
-    )
+    scale = alt.Scale(type="log", domain=[0.85 * sizes[0], 1.18 * sizes[-1]], nice=False)
+    x = alt.X("size:Q", title="training sentences", scale=scale, axis=alt.Axis(values=sizes, format="d"))
     base = alt.Chart().encode(x=x, color=_system_color(systems))
     line = base.mark_line(point=True).encode(y=_f1_axis(zero=False))
     spread = base.mark_rule().encode(y="low:Q", y2="high:Q")
@@ -181,6 +182,6 @@ def _short_names(names: Sequence[str]) -> dict[str, str]:
 
 
 def _file_name(*parts: object) -> str:
-    """`("f1", "default, lr=1", "models/tiny", 100) -> "f1_default-lr-1_tiny_100"`."""
-    words = (re.sub(r"[^\w.]+", "-", Path(str(part)).name if "/" in str(part) else str(part)) for part in parts)
-    return "_".join(word.strip("-") for word in words)
+    """A name for a file that tells what is in it: `("f1", "default, a=1", "me/tiny", 100) -> "f1_default-a-1_me-tiny_100"`."""
+    name = "_".join(re.sub(r"[^\w.]+", "-", str(part)).strip("-.") for part in parts)
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}-{sha256(name.encode()).hexdigest()[:8]}"
