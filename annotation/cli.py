@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Never
 import typer
 
 from annotation.settings import Settings
+from maner_core.encoding import INPUT_SCHEMES
 from maner_core.errors import InvalidInput, ManerError, NotFound
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def simulate_command(
     budget: Annotated[int, typer.Option(help="Labels at the end.")] = 300,
     preset: Annotated[str, typer.Option(help="Training preset: default or paper.")] = "default",
     backbone: Annotated[str, typer.Option(help="bundled, a hub id or a folder.")] = "bundled",
-    system: Annotated[str, typer.Option(help="Input scheme: maner or sner.")] = "maner",
+    system: Annotated[str, typer.Option(help=f"Input scheme: {', '.join(INPUT_SCHEMES)}.")] = "maner",
     pool_limit: Annotated[int | None, typer.Option(help="Use so many sentences of the training file.")] = None,
     test_limit: Annotated[int | None, typer.Option(help="Use so many sentences of the test file.")] = None,
     as_json: AsJson = False,

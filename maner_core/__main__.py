@@ -15,7 +15,7 @@ import typer
 
 from maner_core import conll
 from maner_core.config import TrainConfig
-from maner_core.encoding import input_scheme
+from maner_core.encoding import INPUT_SCHEMES, input_scheme
 from maner_core.errors import InvalidConfig, InvalidInput, ManerError, RunFailed
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def train_command(
         Path | None, typer.Option("--test", metavar="FILE", help="Labelled sentences to measure the tagger on.")
     ] = None,
     preset: Annotated[str, typer.Option(help="Settings to start from: default, or paper (as published).")] = "default",
-    system: Annotated[str | None, typer.Option(help="Input scheme: maner or sner.")] = None,
+    system: Annotated[str | None, typer.Option(help=f"Input scheme: {', '.join(INPUT_SCHEMES)}.")] = None,
     backbone: Annotated[str | None, typer.Option(help="bundled, a model id of the hub, or a folder.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of weights, dropout and order.")] = None,
     epochs: Annotated[float | None, typer.Option(help="Exactly so many passes over the sentences.")] = None,

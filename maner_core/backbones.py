@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
     AutoConfig,
@@ -35,8 +36,9 @@ from transformers import (
 from transformers.utils import logging
 
 from maner_core.attention import use_fast_attention
-from maner_core.encoding import special_ids
+from maner_core.backbone_checks import check_kind, check_tokenizer, check_vocabulary, check_weights
 from maner_core.errors import UnsupportedBackbone
+from maner_core.idle_head import take_back_norm
 
 BUNDLED = "bundled"
 BUNDLED_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
@@ -50,16 +52,30 @@ def load_backbone(name: str, cache: Path | None = None) -> tuple[Any, Any]:
     UnsupportedBackbone when there is no such model, or it has no mask token.
     """
     tokenizer = load_tokenizer(name, cache)
-    return load_encoder(name, cache), tokenizer
+    encoder = load_encoder(name, cache)
+    with _named(name):
+        check_vocabulary(encoder, tokenizer)
+    return encoder, tokenizer
 
 
 def load_tokenizer(name: str, cache: Path | None = None) -> Any:
     """The fast tokenizer alone. Raises UnsupportedBackbone when it lacks a special token that a tagger needs."""
     with _named(name), quiet_transformers():
-        tokenizer = AutoTokenizer.from_pretrained(_source(name, cache), use_fast=True, add_prefix_space=True)
-    special_ids(tokenizer)
+        source = _source(name, cache)
+        check_kind(AutoConfig.from_pretrained(source))
+        tokenizer = _read_tokenizer(source)
+        check_tokenizer(tokenizer)
     _put_space_before_words(tokenizer)
     return tokenizer
+
+
+def _read_tokenizer(source: str | Path) -> Any:
+    try:
+        return AutoTokenizer.from_pretrained(source, use_fast=True, add_prefix_space=True)
+    except OSError:  # which also says that there is no such model
+        raise
+    except Exception as error:  # `tokenizers` raises nothing more particular
+        raise ValueError(f"its tokenizer cannot be read: {error}") from error
 
 
 def _put_space_before_words(tokenizer: Any) -> None:
@@ -76,7 +92,13 @@ def load_encoder(name: str, cache: Path | None = None) -> Any:
     """The encoder alone: its tokenizer can take more memory than all its layers. Raises UnsupportedBackbone."""
     source = _source(name, cache)
     with _named(name), quiet_transformers():
-        encoder = AutoModel.from_pretrained(source, dtype=torch.float32, **without_pooler(source))
+        check_kind(AutoConfig.from_pretrained(source))
+        encoder, info = AutoModel.from_pretrained(
+            source, dtype=torch.float32, output_loading_info=True, **without_pooler(source)
+        )
+        check_weights(encoder, set(info["missing_keys"]))
+        if (Path(source) / "maner.json").is_file():  # a checkpoint of a tagger, to be trained on
+            take_back_norm(encoder, Path(source) / "model.safetensors")
     use_fast_attention(encoder)
     return encoder
 
@@ -103,8 +125,10 @@ def _named(name: str) -> Iterator[None]:
     """What goes wrong meanwhile is told as a fault of this backbone."""
     try:
         yield
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except UnsupportedBackbone as error:
+        raise UnsupportedBackbone(f"{name!r} cannot be the backbone: {error}") from error
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UnsupportedBackbone(
             f"the backbone {name!r} cannot be loaded ({reason}); give {BUNDLED!r}, a model id of the hub that this machine "
             "can reach, or a folder that holds one"

@@ -11,6 +11,7 @@ PACKAGES = ("maner_core", "annotation", "storage")
 TORCH_MODULES = {
     "adaptation",
     "attention",
+    "backbone_checks",
     "backbones",
     "checkpoints",
     "devices",

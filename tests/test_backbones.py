@@ -2,6 +2,7 @@
 
 import json
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,18 @@ import huggingface_hub.constants
 import numpy as np
 import pytest
 import torch
-from encoders import SENTENCES, SPANS, tiny_bert
+from encoders import SENTENCES, SPANS, tiny_bert, tiny_modernbert
+from transformers import BertConfig, BertModel, GPT2Config, GPT2Model, PreTrainedModel, T5Config, T5Model
 
 from maner_core import backbones
-from maner_core.backbones import BundledWeights, bundled_folder, cache_folder, load_backbone
+from maner_core.backbones import (
+    BundledWeights,
+    bundled_folder,
+    cache_folder,
+    load_backbone,
+    load_encoder,
+    quiet_transformers,
+)
 from maner_core.config import TrainConfig
 from maner_core.errors import UnsupportedBackbone
 from maner_core.inference import Tagger
@@ -178,10 +187,113 @@ def test_a_folder_with_a_broken_configuration_is_refused(tmp_path: Path) -> None
         load_backbone(str(folder))
 
 
-def test_a_model_without_a_mask_token_is_refused(tmp_path: Path) -> None:
-    folder = tiny_bert(tmp_path)
+def change(folder: Path, **values: object) -> None:
+    """Give some settings of an encoder other values."""
+    content = json.loads((folder / "config.json").read_text(encoding="utf-8")) | values
+    (folder / "config.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def without_tokenizer(folder: Path) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).unlink()
+
+
+def without_special(folder: Path, name: str) -> None:
     settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-    del settings["mask_token"]
+    del settings[name]
     (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
-    with pytest.raises(UnsupportedBackbone, match="lacks a mask token; choose a masked language model"):
+
+
+def slow_tokenizer(folder: Path) -> None:
+    """The tokenizer of ESM, which `transformers` has in Python alone."""
+    without_tokenizer(folder)
+    (folder / "vocab.txt").write_text("\n".join(["<cls>", "<pad>", "<eos>", "<unk>", "A", "<mask>"]), encoding="utf-8")
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "EsmTokenizer"}', encoding="utf-8")
+
+
+def not_a_tokenizer(folder: Path) -> None:
+    (folder / "tokenizer.json").write_text('{"model": 1}', encoding="utf-8")
+
+
+def replace_encoder(folder: Path, model: PreTrainedModel) -> None:
+    with quiet_transformers():
+        model.save_pretrained(folder)
+
+
+SIZES: dict[str, Any] = {"vocab_size": 200, "bos_token_id": 1, "eos_token_id": 2}
+UNSUITABLE: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a decoder": (
+        lambda folder: replace_encoder(folder, GPT2Model(GPT2Config(n_embd=32, n_layer=1, n_head=2, **SIZES))),
+        "gpt2 is no encoder that fills masks in a text; choose a masked language model such as xlm-roberta-base",
+    ),
+    "an encoder as decoder": (lambda folder: change(folder, is_decoder=True), "this bert is set up as a decoder"),
+    "an encoder-decoder": (
+        lambda folder: replace_encoder(
+            folder, T5Model(T5Config(vocab_size=200, d_model=32, num_layers=1, num_heads=2, d_ff=32, d_kv=16))
+        ),
+        "t5 is an encoder with a decoder",
+    ),
+    "no mask token": (
+        lambda folder: without_special(folder, "mask_token"),
+        "lacks a mask token; choose a masked language model",
+    ),
+    "no padding token": (lambda folder: without_special(folder, "pad_token"), "lacks a padding token"),
+    "slow tokenizer": (
+        slow_tokenizer,
+        r"\(EsmTokenizer\) has no fast version; choose a backbone whose folder holds a tok",
+    ),
+    "no tokenizer": (without_tokenizer, "comes without a tokenizer, or with an empty one; add its tokenizer.json"),
+    "a tokenizer of something else": (
+        not_a_tokenizer,
+        "cannot be loaded \\(its tokenizer cannot be read: ",
+    ),
+    "a tokenizer of another encoder": (
+        lambda folder: replace_encoder(
+            folder,
+            BertModel(
+                BertConfig(
+                    vocab_size=20, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+                )
+            ),
+        ),
+        "its tokenizer has 133 sub-words, its encoder embeddings for 20; the two do not belong together",
+    ),
+    "weights cut": (lambda folder: truncate(folder / "model.safetensors"), "cannot be loaded .*deserializing header"),
+    "weights of a smaller encoder": (lambda folder: change(folder, num_hidden_layers=3), "its weights lack .*layer.2"),
+    "weights of a narrower encoder": (lambda folder: change(folder, hidden_size=64), "cannot be loaded"),
+    "no weights": (
+        lambda folder: (folder / "model.safetensors").unlink(),
+        "cannot be loaded .*no file named model.safe",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "reason"), UNSUITABLE.values(), ids=UNSUITABLE.keys())
+def test_what_no_tagger_can_be_built_on_is_refused_by_what_it_lacks(
+    tmp_path: Path, make: Callable[[Path], None], reason: str
+) -> None:
+    folder = tiny_bert(tmp_path)
+    make(folder)
+    with pytest.raises(UnsupportedBackbone, match=reason) as caught:
         load_backbone(str(folder))
+    message = str(caught.value)
+    assert message.startswith(
+        (f"{str(folder)!r} cannot be the backbone: ", f"the backbone {str(folder)!r} cannot be lo")
+    )
+    assert "\n" not in message
+
+
+def test_a_checkpoint_is_a_backbone_for_the_next_training(tmp_path: Path) -> None:
+    """ModernBERT's last norm lies elsewhere in a checkpoint."""
+    config = TrainConfig(
+        system="maner_rand", backbone=str(tiny_modernbert(tmp_path / "first")), min_steps=2, max_steps=2, max_restarts=0
+    )
+    train(SENTENCES, SPANS, ["PER", "LOC"], config, tmp_path / "run")
+    trained = Tagger.load(tmp_path / "run", device="cpu").model.encoder.state_dict()
+    again = load_encoder(str(tmp_path / "run")).state_dict()
+    assert trained.keys() == again.keys()
+    assert all(torch.equal(trained[name], again[name]) for name in trained)

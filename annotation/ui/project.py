@@ -44,7 +44,12 @@ _STRATEGIES = {
     "kmeans": "kmeans: one of each kind of sentence, whatever the model thinks",
     "badge": "badge: unsure and different from each other",
 }
-_SYSTEMS = {"maner": "maner: a mask before each word", "sner": "sner: the first sub-word of each word"}
+_SYSTEMS = {
+    "maner": "maner: a mask before each word",
+    "maner_rand": "maner_rand: an untrained token before each word",
+    "sner": "sner: the first sub-word of each word",
+    "mlm_ner": "mlm_ner: the same, with some words masked while training",
+}
 _MAKING_NEW = "making_new_project"
 
 
