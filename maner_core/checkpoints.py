@@ -19,6 +19,7 @@ from torch import Tensor
 from transformers import AutoModel, AutoTokenizer
 
 from maner_core.attention import use_fast_attention
+from maner_core.backbone_checks import check_vocabulary
 from maner_core.backbones import load_encoder, quiet_transformers, without_pooler
 from maner_core.config import TrainConfig
 from maner_core.devices import return_freed_memory
@@ -103,7 +104,9 @@ def load_checkpoint(folder: Path) -> Tagger:
         with safe_open(folder / _WEIGHTS, framework="pt") as weights:
             model.head.load_state_dict({name: weights.get_tensor(f"{_HEAD}.{name}") for name in ("weight", "bias")})
         tokenizer = _load_tokenizer(folder)
+        check_vocabulary(encoder, tokenizer)
         words = WordEncoder(tokenizer, config.system, longest_window(config.max_length, encoder, tokenizer))
+        words.windows([[""]])  # refuses a tokenizer without the token of `maner_rand`
         return Tagger(model.eval(), words, labels, config)
     except KeyError as error:
         raise NoCheckpoint(f"the checkpoint {folder} is damaged ({error} is missing); train it again") from error

@@ -21,6 +21,7 @@ import torch
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 
+from maner_core.backbone_checks import check_vocabulary
 from maner_core.backbones import load_encoder, load_masked_lm, load_tokenizer
 from maner_core.batches import in_parts, random_batches
 from maner_core.checkpoints import save_checkpoint
@@ -203,6 +204,7 @@ def _train_once(
     encoder, tokenizer = load_encoder(config.backbone, cache), reload()
     if config.system == "maner_rand":
         add_random_token(encoder, tokenizer, config.seed)
+    check_vocabulary(encoder, tokenizer)
     words = WordEncoder(tokenizer, config.system, longest_window(config.max_length, encoder, tokenizer), reload)
     tags = iob2_tags(labels)
     examples = _examples(words.windows(sentences), spans, sentences, tags)

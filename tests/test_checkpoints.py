@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from encoders import FAST, LABELS, SENTENCES, SPANS, TINY_ENCODERS, random_tagger, tiny_bert
+from encoders import FAST, LABELS, SENTENCES, SPANS, TINY_ENCODERS, random_tagger, tiny_bert, tiny_modernbert
 from transformers import AutoModelForTokenClassification, AutoTokenizer
 
 from maner_core import checkpoints
@@ -161,6 +161,13 @@ def replace_by(name: str, text: str) -> Callable[[Path], None]:
     return damage
 
 
+def exchange_tokenizer(folder: Path) -> None:
+    """Damage: the tokenizer is that of an encoder with more sub-words."""
+    other = tiny_modernbert(folder / "other")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(other / name, folder / name)
+
+
 DAMAGES: dict[str, Callable[[Path], None]] = {
     "weights cut in the middle": cut("model.safetensors", 20_000),
     "weights cut in the header": cut("model.safetensors", 100),
@@ -189,6 +196,9 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "encoder with a larger vocabulary": change("config.json", vocab_size=9999),
     "tokenizer cut": cut("tokenizer.json", 500),
     "tokenizer empty": cut("tokenizer.json", 0),
+    "tokenizer of another encoder": exchange_tokenizer,
+    "tokenizer without a mask": change("tokenizer_config.json", mask_token=None),
+    "tokenizer without the token of its system": change_config(system="maner_rand"),
     "tokenizer settings cut": cut("tokenizer_config.json", 50),
 }
 
