@@ -73,6 +73,10 @@ def train_command(
         typer.Option("--adapt", help="Guess hidden words of --text: none, before the training, or beside it."),
     ] = None,
     text: Text = None,
+    calibration_folds: Annotated[
+        int | None,
+        typer.Option(help="Fit a temperature by so many trainings more, each without a part of the sentences."),
+    ] = None,
     labels: Annotated[str, typer.Option(help="Labels, by commas (default: those of the training file).")] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -84,6 +88,7 @@ def train_command(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "max_length": max_length,
+        "calibration_folds": calibration_folds,
         "frozen_layers": frozen_layers,
         "adaptation": adaptation,
         **_length_of_training(epochs, steps),
@@ -363,6 +368,11 @@ def _train_lines(result: dict[str, Any]) -> list[str]:
         f"{result['device']}, F1 on these sentences {result['train_f1']:.3f}.",
         *_repaired(result),
     ]
+    if calibration := result["calibration"]:
+        lines.append(
+            f"  Temperature {calibration['temperature']:.2f} from {calibration['folds']} trainings without a part of them: "
+            f"calibration error of words {calibration['ece']:.3f}, with it {calibration['ece_calibrated']:.3f}."
+        )
     if result["train_f1"] < result["config"]["min_train_f1"]:
         lines.append("  It has not learned even these sentences; train longer, and check their labels.")
     return lines + (_measure_lines(result["test"]) if "test" in result else [])

@@ -21,6 +21,7 @@ from transformers import AutoModel, AutoTokenizer
 from maner_core.attention import use_fast_attention
 from maner_core.backbone_checks import check_vocabulary
 from maner_core.backbones import load_encoder, quiet_transformers, without_pooler
+from maner_core.calibration import Calibration
 from maner_core.config import TrainConfig
 from maner_core.devices import return_freed_memory
 from maner_core.encoding import WordEncoder, longest_window
@@ -107,7 +108,8 @@ def load_checkpoint(folder: Path) -> Tagger:
         check_vocabulary(encoder, tokenizer)
         words = WordEncoder(tokenizer, config.system, longest_window(config.max_length, encoder, tokenizer))
         words.windows([[""]])  # refuses a tokenizer without the token of `maner_rand`
-        return Tagger(model.eval(), words, labels, config)
+        calibration = settings["report"].get("calibration")
+        return Tagger(model.eval(), words, labels, config, Calibration(**calibration) if calibration else None)
     except KeyError as error:
         raise NoCheckpoint(f"the checkpoint {folder} is damaged ({error} is missing); train it again") from error
     except (OSError, ValueError, TypeError, AttributeError, RuntimeError, SafetensorError, InvalidInput) as error:

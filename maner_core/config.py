@@ -80,6 +80,9 @@ class TrainConfig:
     final_rate_fraction: float = 0.0
     """Share of the peak learning rate that is left at the last step: 0 falls to nothing, 1 stays constant."""
 
+    calibration_folds: int = 0
+    """Parts of the training sentences, each predicted by a tagger trained on the others, to fit a temperature; 0: none is."""
+
     def __post_init__(self) -> None:
         positive = (
             "batch_size",
@@ -130,6 +133,8 @@ class TrainConfig:
             raise InvalidConfig(
                 f"frozen_layers is {self.frozen_layers}, but maner_rand must train the embedding of its token; set it to 0"
             )
+        if self.calibration_folds < 0 or self.calibration_folds == 1:
+            raise InvalidConfig(f"calibration_folds is {self.calibration_folds}; it must be 0 or at least 2")
         if not self.epochs and not self.min_steps:
             raise InvalidConfig("epochs and min_steps are both 0; one of them must ask for some training")
         if self.max_steps and self.max_steps < self.min_steps:

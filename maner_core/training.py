@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from maner_core.backbone_checks import check_vocabulary
 from maner_core.backbones import load_encoder, load_masked_lm, load_tokenizer
 from maner_core.batches import in_parts, random_batches
+from maner_core.calibration import Calibration, Predict, calibrate, out_of_fold_predictions
 from maner_core.checkpoints import save_checkpoint
 from maner_core.config import TrainConfig
 from maner_core.devices import best_device, has_bfloat16, return_freed_memory, reused_memory
@@ -66,6 +67,8 @@ class TrainReport:
     restarts: int
     subwords_at_once: int
     """Sub-words that went through the network at once; less than configured where memory was short."""
+    calibration: Calibration | None = None
+    """The temperature and what it is good for, with TrainConfig.calibration_folds."""
 
 
 OnProgress = Callable[[Progress], None]
@@ -95,9 +98,15 @@ def train(
             f"the adaptation {config.adaptation!r} needs unlabelled sentences; give some, or choose none"
         )
     with _backbone(text, config, folder, on_progress, cache) as backbone:
+        config_here = replace(config, backbone=backbone)
         tagger, report = _train_until_it_learns(
-            sentences, spans, labels, text, replace(config, backbone=backbone), on_progress, cache
+            sentences, spans, labels, text, config_here, _share(on_progress, 0, config.calibration_folds + 1), cache
         )
+        if config.calibration_folds:
+            started = time.perf_counter()
+            tagger.calibration = _calibrate(sentences, spans, labels, text, config_here, folder, on_progress, cache)
+            seconds = report.seconds + time.perf_counter() - started
+            report = replace(report, calibration=tagger.calibration, seconds=seconds)
         return_freed_memory()  # before the whole vocabulary is put back
         save_checkpoint(folder, tagger, config, report, cache)
     return report
@@ -146,6 +155,61 @@ def _train_until_it_learns(
         raise RunFailed(f"the loss became {report.loss} in each of {restart + 1} trainings; lower the learning rate")
     seconds, memory = time.perf_counter() - started, _peak_memory(tagger.device)
     return tagger, replace(report, restarts=restart, seconds=seconds, peak_memory_bytes=memory)
+
+
+def _calibrate(
+    sentences: Sequence[Sequence[str]],
+    spans: Sequence[Sequence[Span]],
+    labels: Sequence[str],
+    text: Sequence[Sequence[str]],
+    config: TrainConfig,
+    folder: Path,
+    on_progress: OnProgress | None,
+    cache: Path | None,
+) -> Calibration | None:
+    """A temperature out of trainings that each leave out one part of the sentences; None with less than two sentences."""
+    worded = [i for i, sentence in enumerate(sentences) if len(sentence)]
+    folds = min(config.calibration_folds, len(worded))
+    if folds < 2:
+        return None
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent, prefix=".unfinished-") as temporary:
+
+        def train_without(fold: int, its: list[Sequence[str]], its_spans: list[Sequence[Span]]) -> Predict:
+            tell = _share(on_progress, fold + 1, folds + 1)
+            tagger, report = _train_where_it_fits(its, its_spans, labels, text, config, tell, cache)
+            save_checkpoint(Path(temporary) / "fold", tagger, config, report, cache)
+            whole = Tagger.load(Path(temporary) / "fold")  # with all sub-words, not only those it was trained on
+            return lambda held_out: [prediction.probabilities for prediction in whole.predict(held_out)]
+
+        chosen, chosen_spans = [sentences[i] for i in worded], [spans[i] for i in worded]
+        rng = np.random.default_rng([config.seed, 2])  # apart from the order of the sentences
+        found = out_of_fold_predictions(chosen, chosen_spans, train_without, folds, rng)
+    number = {tag: i for i, tag in enumerate(iob2_tags(labels))}
+    gold = [
+        number[tag] for its, words in zip(chosen_spans, chosen, strict=True) for tag in spans_to_tags(its, len(words))
+    ]
+    return calibrate(np.concatenate(found), np.array(gold), folds)
+
+
+def _share(on_progress: OnProgress | None, before: int, trainings: int) -> OnProgress | None:
+    """What tells of one training among several of like length as of a part of the whole; `before` of them are done."""
+    if on_progress is None or trainings == 1:
+        return on_progress
+    started = time.perf_counter()
+
+    def tell(progress: Progress) -> None:
+        passed = time.perf_counter() - started
+        on_progress(
+            replace(
+                progress,
+                step=before * progress.steps + progress.step,
+                steps=trainings * progress.steps,
+                seconds_left=passed * progress.steps / progress.step * (trainings - before) - passed,
+            )
+        )
+
+    return tell
 
 
 def _success(report: TrainReport) -> float:

@@ -1,16 +1,20 @@
 """Temperature scaling by hand and on made-up logits; a training that fits one keeps it with its checkpoint."""
 
+import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from encoders import SENTENCES, SPANS
+from encoders import FAST, LABELS, SENTENCES, SPANS, tiny_bert
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from maner_core.calibration import (
+    Calibration,
     apply_temperature,
     calibrate,
     expected_calibration_error,
@@ -19,7 +23,9 @@ from maner_core.calibration import (
     negative_log_likelihood,
     out_of_fold_predictions,
 )
+from maner_core.inference import Tagger
 from maner_core.spans import Span
+from maner_core.training import Progress, train
 
 
 def drawn(temperature: float, n_words: int = 4000) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
@@ -106,7 +112,7 @@ def test_folds_are_as_even_as_can_be(n_sentences: int, folds: int, seed: int) ->
 def test_no_sentence_is_predicted_by_a_tagger_that_saw_it() -> None:
     seen: list[set[str]] = []
 
-    def train(fold: int, sentences: list[Sequence[str]], spans: list[Sequence[Span]]) -> object:
+    def train_without(fold: int, sentences: list[Sequence[str]], spans: list[Sequence[Span]]) -> object:
         assert fold == len(seen)
         assert [SPANS[SENTENCES.index(list(sentence))] for sentence in sentences] == spans
         seen.append({" ".join(sentence) for sentence in sentences})
@@ -117,7 +123,35 @@ def test_no_sentence_is_predicted_by_a_tagger_that_saw_it() -> None:
 
         return predict
 
-    found = out_of_fold_predictions(SENTENCES, SPANS, train, 3, np.random.default_rng(0))  # type: ignore[arg-type]
+    found = out_of_fold_predictions(SENTENCES, SPANS, train_without, 3, np.random.default_rng(0))  # type: ignore[arg-type]
     assert len(seen) == 3
     assert [rows.shape for rows in found] == [(len(sentence), 5) for sentence in SENTENCES]
     assert [rows[0, 0] for rows in found] == [len(sentence[0]) for sentence in SENTENCES]
+
+
+def test_a_training_with_folds_keeps_its_temperature_with_the_checkpoint(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    config = replace(FAST, backbone=str(tiny_bert(tmp_path / "tiny")), calibration_folds=2)
+    report = train(SENTENCES, SPANS, LABELS, config, tmp_path / "run", told.append)
+    assert isinstance(report.calibration, Calibration)
+    assert (report.calibration.folds, report.calibration.words) == (2, sum(map(len, SENTENCES)))
+    tagger = Tagger.load(tmp_path / "run", device="cpu")
+    assert tagger.calibration == report.calibration
+    assert tagger.temperature == report.calibration.temperature
+    assert json.loads((tmp_path / "run" / "maner.json").read_text())["report"]["calibration"]["folds"] == 2
+    assert [(progress.step, progress.steps) for progress in told] == [(step, 60) for step in range(1, 61)]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_training_without_folds_has_no_calibration(tmp_path: Path) -> None:
+    config = replace(FAST, backbone=str(tiny_bert(tmp_path / "tiny")))
+    assert train(SENTENCES, SPANS, LABELS, config, tmp_path / "run").calibration is None
+    assert Tagger.load(tmp_path / "run", device="cpu").temperature == 1.0
+
+
+def test_fewer_sentences_than_folds_make_as_many_folds_as_sentences(tmp_path: Path) -> None:
+    config = replace(FAST, backbone=str(tiny_bert(tmp_path / "tiny")), calibration_folds=5)
+    report = train(SENTENCES[:2], SPANS[:2], LABELS, config, tmp_path / "two")
+    assert report.calibration is not None
+    assert report.calibration.folds == 2
+    assert train(SENTENCES[:1], SPANS[:1], LABELS, config, tmp_path / "one").calibration is None

@@ -97,6 +97,17 @@ def test_adapt_writes_a_backbone_that_train_takes(place: Path, capsys: pytest.Ca
     assert "is already there and not an empty folder" in capsys.readouterr().err
 
 
+def test_train_fits_a_temperature_when_asked_to(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(train_words(place, "calibrated", "--steps", "2", "--calibration-folds", "2")) == 0
+    told = capsys.readouterr().out.splitlines()[1]
+    assert re.fullmatch(
+        r"  Temperature \d\.\d\d from 2 trainings without a part of them: calibration error of words 0\.\d{3}, with it 0\.\d{3}\.",
+        told,
+    )
+    assert main(train_words(place, "refused", "--calibration-folds", "1")) == 1
+    assert "calibration_folds is 1; it must be 0 or at least 2" in capsys.readouterr().err
+
+
 def test_predict_writes_the_words_with_the_tags_it_learned(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = place / "words.txt"
     words.write_text("".join("\n".join(sentence) + "\n\n" for sentence in SENTENCES), encoding="utf-8")
