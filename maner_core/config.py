@@ -79,7 +79,6 @@ class TrainConfig:
     """Share of the words that `mlm_ner` hides in a step; the paper gives no value, this one is BERT's."""
     final_rate_fraction: float = 0.0
     """Share of the peak learning rate that is left at the last step: 0 falls to nothing, 1 stays constant."""
-
     calibration_folds: int = 0
     """Parts of the training sentences, each predicted by a tagger trained on the others, to fit a temperature; 0: none is."""
 
