@@ -3,30 +3,47 @@
 import contextlib
 import gc
 import os
+import sys
 from collections.abc import AsyncIterator
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 
-from annotation import demo
+from annotation import accounts, demo
+from annotation.access import NoFrames, OnlyThisMachine
 from annotation.api import Api
 from annotation.ui import navigation
-from annotation.ui.session import base_path, current_settings, current_store, secret
+from annotation.ui.session import base_path, current_access, current_settings, current_store, own_url, secret
 from annotation.worker import KeptWorker
+from maner_core.errors import InvalidConfig
+
+FIRST_LINK = """
+  Nobody administrates this installation yet. Whoever opens this link first, within a day, will:
+  {link}
+
+"""
 
 
 def prepare() -> None:
-    """Bring the database up to date; give an empty one the demo project, or complete one left half made."""
+    """Bring the database up to date; give an empty one the demo project, or complete one left half made; see who may in."""
     store = current_store()
     store.migrate()
     if os.environ.get("MANER_DEMO") != "0" and all(project.settings.name == demo.NAME for project in store.projects()):
         demo.create_demo(store)
+    if current_access().single_user is None and (token := accounts.invite_first_administrator(store)):
+        # The one secret that is ever written anywhere: this terminal is how the first administrator is known.
+        sys.stdout.write(FIRST_LINK.format(link=f"{own_url()}/{navigation.JOIN}#{token}"))
+        sys.stdout.flush()
 
 
 @contextlib.asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Prepare, start the worker, serve, stop the worker."""
-    await run_in_threadpool(prepare)
+    try:
+        await run_in_threadpool(prepare)
+    except InvalidConfig as error:
+        sys.exit(f"error: {error}")
     navigation.import_pages()
     gc.collect()
     gc.freeze()  # what is imported by now is never garbage: no collection needs to look at it again
@@ -39,4 +56,14 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
         current_store().close()
 
 
-app = st.App("annotation/ui/main.py", lifespan=lifespan, routes=Api(current_store, secret).routes(base_path()))
+def serves_one_person() -> bool:
+    """Whether nobody signs in here, so that only this machine may come in."""
+    return current_access().single_user is not None
+
+
+app = st.App(
+    "annotation/ui/main.py",
+    lifespan=lifespan,
+    routes=Api(current_access, secret).routes(base_path()),
+    middleware=[Middleware(OnlyThisMachine, applies=serves_one_person), Middleware(NoFrames)],
+)

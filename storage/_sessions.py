@@ -12,6 +12,7 @@ from storage.records import Person
 from storage.tables import Accounts, Sessions, SignInTries
 
 SEEN_EVERY = timedelta(seconds=60)  # how exactly it is noted when a person was last seen
+FIRST_PAUSE = 5.0  # seconds after the last free try; each further one doubles it
 TRIES_REMEMBERED = timedelta(hours=1)  # since the last wrong try
 
 SESSION = select(Sessions.annotator_id, Sessions.created_at, Sessions.seen_at).where(
@@ -73,7 +74,7 @@ def end_others(connection: Connection, annotator_id: int, keep: str) -> int:
 def count_try(connection: Connection, free_tries: Mapping[str, int], longest: float) -> float:
     """Count a try to sign in under each key, before it is known whether it is right; 0, or seconds to wait instead.
 
-    After so many free tries a key must wait 1, 2, 4, … seconds, `longest` at most; while it waits nothing is counted,
+    After so many free tries a key must wait 5, 10, 20, … seconds, `longest` at most; while it waits nothing is counted,
     and nobody may look whether the password is right.
     """
     at = now(connection)
@@ -103,7 +104,7 @@ def count_try(connection: Connection, free_tries: Mapping[str, int], longest: fl
 
 def _one_more(row: Any, at: Any, free: int, longest: float) -> dict[str, Any]:
     failures = row.failures + 1
-    pause = 0.0 if failures < free else min(2.0 ** min(failures - free, 30), longest)
+    pause = 0.0 if failures < free else min(FIRST_PAUSE * 2.0 ** min(failures - free, 30), longest)
     return {"failures": failures, "last_at": at, "free_at": at + timedelta(seconds=pause)}
 
 

@@ -79,6 +79,10 @@ class AccountStore:
         """What a person is in a project; None: nothing any more. NotFound."""
         self._database.write(_accounts.set_role, project_id, annotator_id, role, by)
 
+    def roles(self, annotator_id: int) -> dict[int, Role]:
+        """What a person is, by project id, whether or not they may sign in."""
+        return self._database.read(_accounts.roles, annotator_id)
+
     def person(self, annotator_id: int) -> Person:
         """A person and what they are where: nothing without an account, or with a disabled one. NotFound."""
         return self._database.read(_accounts.person, annotator_id)
@@ -125,7 +129,7 @@ class AccountStore:
     def count_try(self, free_tries: Mapping[str, int], longest_seconds: float) -> float:
         """Count a try to sign in under these keys; 0, or the seconds to wait before the next one is looked at.
 
-        After its free tries a key waits 1, 2, 4, … seconds after each, up to `longest_seconds`; an hour without any
+        After its free tries a key waits 5, 10, 20, … seconds after each, up to `longest_seconds`; an hour without any
         forgets them.
         """
         return self._database.write(_sessions.count_try, free_tries, longest_seconds)

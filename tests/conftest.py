@@ -96,10 +96,16 @@ def store(store_url: str) -> Iterator[Store]:
 
 
 @pytest.fixture
-def sqlite_store(sqlite_template: Path, tmp_path: Path) -> Iterator[Store]:
-    """A store on an empty SQLite file, for tests that would learn nothing from a second database."""
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """The URL of a migrated, empty SQLite file."""
     shutil.copy(sqlite_template, tmp_path / "maner.db")
-    store = Store(f"sqlite:///{tmp_path / 'maner.db'}")
+    return f"sqlite:///{tmp_path / 'maner.db'}"
+
+
+@pytest.fixture
+def sqlite_store(sqlite_url: str) -> Iterator[Store]:
+    """A store on an empty SQLite file, for tests that would learn nothing from a second database."""
+    store = Store(sqlite_url)
     yield store
     store.close()
 
@@ -180,15 +186,17 @@ def _migrate(url: str) -> None:
 
 
 @pytest.fixture
-def page_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """An empty store that the pages find by the environment, as the app does."""
+def page_store(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """An empty store that the pages find by the environment, as the app does; Asha works there alone."""
     import streamlit as st  # here, so that tests of anything else need not wait for it
+    from streamlit import config
 
-    url = f"sqlite:///{tmp_path / 'maner.db'}"
+    config.set_option("server.address", "127.0.0.1")  # as `make run` serves; else the pages would ask for accounts
+
     monkeypatch.setenv("MANER_HOME", str(tmp_path))
-    monkeypatch.setenv("MANER_DATABASE_URL", url)
-    store = Store(url)
-    store.migrate()
+    monkeypatch.setenv("MANER_DATABASE_URL", sqlite_url)
+    monkeypatch.setenv("MANER_USER", "Asha")
+    store = Store(sqlite_url)
     yield store
     st.cache_resource.clear()
     store.close()

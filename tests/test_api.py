@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from itsdangerous import URLSafeTimedSerializer
+from signed_in import SignedIn, sign_in
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from annotation import api
-from annotation.api import Api, mint_token, read_secret, sign_annotator, signed_annotator
+from annotation.access import Access
+from annotation.account_routes import COOKIE, mint_identity
+from annotation.api import Api, mint_token, read_secret
+from annotation.http import MAX_BODY
 from maner_core.errors import DatabaseUnavailable
-from storage import Annotator, Label, NewSentence, Project, ProjectSettings, Split, Store
+from storage import Label, NewSentence, Project, ProjectSettings, Role, Split, Store
 
 SECRET = "a secret of the tests"
-PAGE = {"X-Requested-With": "maner"}
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def client(store: Store) -> Iterator[TestClient]:
-    with TestClient(Starlette(routes=Api(lambda: store, lambda: SECRET).routes())) as client:
+    with TestClient(Starlette(routes=Api(lambda: Access(store, None), lambda: SECRET).routes())) as client:
         yield client
 
 
@@ -44,12 +46,12 @@ def project(store: Store) -> Project:
 
 
 @pytest.fixture
-def asha(store: Store) -> Annotator:
-    return store.annotator("Asha")
+def asha(store: Store, project: Project) -> SignedIn:
+    return sign_in(store, "Asha", Role.LEAD, project.id)
 
 
-def bearer(project: Project, annotator: Annotator) -> dict[str, str]:
-    return {"Authorization": f"Bearer {mint_token(SECRET, project.id, annotator.id)}"}
+def bearer(project: Project, person: SignedIn) -> dict[str, str]:
+    return {"Authorization": f"Bearer {mint_token(SECRET, project.id, person.annotator.id, person.session)}"}
 
 
 def body(**changes: Any) -> dict[str, Any]:
@@ -64,7 +66,7 @@ def finished(sentence: int, **changes: Any) -> dict[str, Any]:
 
 
 def test_a_tab_gets_sentences_and_what_it_sends_is_saved(
-    client: TestClient, store: Store, project: Project, asha: Annotator
+    client: TestClient, store: Store, project: Project, asha: SignedIn
 ) -> None:
     first = client.post("/api/sync", json=body(), headers=bearer(project, asha)).json()
     assert set(first) == {"seq", "nonce", "acks", "rejects", "batch", "drop", "done", "status"}
@@ -82,7 +84,7 @@ def test_a_tab_gets_sentences_and_what_it_sends_is_saved(
 
 
 def test_sending_again_after_a_lost_answer_changes_nothing(
-    client: TestClient, store: Store, project: Project, asha: Annotator
+    client: TestClient, store: Store, project: Project, asha: SignedIn
 ) -> None:
     sentence = store.unlabelled_pool(project.id)[0].id
     request = body(outbox=[finished(sentence)], want=0)
@@ -92,7 +94,7 @@ def test_sending_again_after_a_lost_answer_changes_nothing(
 
 
 def test_a_rejected_annotation_comes_back_with_its_reason(
-    client: TestClient, store: Store, project: Project, asha: Annotator
+    client: TestClient, store: Store, project: Project, asha: SignedIn
 ) -> None:
     sentence = store.unlabelled_pool(project.id)[0].id
     sent = finished(sentence, spans=[[0, 1, "DATE"]])
@@ -103,23 +105,24 @@ def test_a_rejected_annotation_comes_back_with_its_reason(
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer nonsense", "Basic {token}", "Bearer {token}x"])
-def test_a_bad_token_is_refused(client: TestClient, project: Project, asha: Annotator, header: str | None) -> None:
-    token = mint_token(SECRET, project.id, asha.id)
+def test_a_bad_token_is_refused(client: TestClient, project: Project, asha: SignedIn, header: str | None) -> None:
+    token = mint_token(SECRET, project.id, asha.annotator.id, asha.session)
     headers = {} if header is None else {"Authorization": header.format(token=token)}
     answer = client.post("/api/sync", json=body(), headers=headers)
     assert answer.status_code == 401
     assert "reload the page" in answer.json()["error"]
 
 
-def test_a_token_signed_with_another_key_or_as_a_cookie_is_refused(
-    client: TestClient, project: Project, asha: Annotator
+def test_a_token_signed_with_another_key_or_for_another_purpose_is_refused(
+    client: TestClient, project: Project, asha: SignedIn
 ) -> None:
-    for token in (mint_token("another key", project.id, asha.id), sign_annotator(SECRET, asha)):
+    forged = mint_token("another key", project.id, asha.annotator.id, asha.session)
+    for token in (forged, mint_identity(SECRET, "Asha"), asha.cookie):
         assert client.post("/api/sync", json=body(), headers={"Authorization": f"Bearer {token}"}).status_code == 401
 
 
 def test_a_token_is_good_for_a_day(
-    client: TestClient, project: Project, asha: Annotator, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, project: Project, asha: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     headers = bearer(project, asha)
     monkeypatch.setattr(api, "TOKEN_SECONDS", -1)
@@ -127,7 +130,7 @@ def test_a_token_is_good_for_a_day(
 
 
 def test_a_token_gives_no_right_to_another_project(
-    client: TestClient, store: Store, project: Project, asha: Annotator
+    client: TestClient, store: Store, project: Project, asha: SignedIn
 ) -> None:
     other = store.create_project(ProjectSettings(name="Nyingine", labels=(Label("PER", "#4477AA", "1"),)))
     store.add_sentences(other.id, [NewSentence(("Siri", "hapa"))], None, "test")
@@ -140,14 +143,14 @@ def test_a_token_gives_no_right_to_another_project(
     assert not store.labelled(other.id, Split.POOL)
 
 
-def test_a_project_that_is_gone_is_not_found(client: TestClient, asha: Annotator) -> None:
-    headers = {"Authorization": f"Bearer {mint_token(SECRET, 77, asha.id)}"}
+def test_a_project_that_is_gone_is_not_found(client: TestClient, asha: SignedIn) -> None:
+    headers = {"Authorization": f"Bearer {mint_token(SECRET, 77, asha.annotator.id, asha.session)}"}
     answer = client.post("/api/sync", json=body(), headers=headers)
     assert (answer.status_code, list(answer.json())) == (404, ["error"])
 
 
 def test_a_database_that_does_not_answer_is_told_so_that_the_tab_tries_again(
-    client: TestClient, store: Store, project: Project, asha: Annotator, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, store: Store, project: Project, asha: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def busy(*_: object) -> None:
         raise DatabaseUnavailable("the database was busy for 10 seconds; try again")
@@ -158,76 +161,24 @@ def test_a_database_that_does_not_answer_is_told_so_that_the_tab_tries_again(
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"seq": NaN}', b"\xff", b"[" * 100_000])
-def test_what_is_no_request_is_refused(client: TestClient, project: Project, asha: Annotator, content: bytes) -> None:
+def test_what_is_no_request_is_refused(client: TestClient, project: Project, asha: SignedIn, content: bytes) -> None:
     answer = client.post("/api/sync", content=content, headers=bearer(project, asha))
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
 
 
-def test_a_wrong_field_is_named(client: TestClient, project: Project, asha: Annotator) -> None:
+def test_a_wrong_field_is_named(client: TestClient, project: Project, asha: SignedIn) -> None:
     answer = client.post("/api/sync", json=body(have="all"), headers=bearer(project, asha))
     assert (answer.status_code, answer.json()) == (400, {"error": "have must be a list"})
 
 
-def test_a_request_over_the_limit_is_refused(client: TestClient, project: Project, asha: Annotator) -> None:
-    content = b'{"nonce": "' + b"x" * api.MAX_BODY + b'"}'
+def test_a_request_over_the_limit_is_refused(client: TestClient, project: Project, asha: SignedIn) -> None:
+    content = b'{"nonce": "' + b"x" * MAX_BODY + b'"}'
     assert client.post("/api/sync", content=content, headers=bearer(project, asha)).status_code == 413
 
 
-def test_a_body_sent_in_pieces_is_counted_too(client: TestClient, project: Project, asha: Annotator) -> None:
+def test_a_body_sent_in_pieces_is_counted_too(client: TestClient, project: Project, asha: SignedIn) -> None:
     pieces = (b"x" * 100_000 for _ in range(11))
     assert client.post("/api/sync", content=pieces, headers=bearer(project, asha)).status_code == 413
-
-
-def test_a_person_is_remembered_by_a_cookie_no_script_can_read(client: TestClient, store: Store) -> None:
-    answer = client.post("/api/sign-in", json={"name": "  Neema  "}, headers=PAGE)
-    assert (answer.status_code, answer.json()) == (200, {"name": "Neema"})
-    cookie = answer.headers["set-cookie"].lower()
-    assert "httponly" in cookie
-    assert "samesite=lax" in cookie
-    assert "max-age=31536000" in cookie
-    assert signed_annotator(SECRET, store, client.cookies[api.COOKIE]) == store.annotator("neema")
-
-
-@pytest.mark.parametrize("name", ["", "   ", "x" * 61, None, 5, "two\nlines"])
-def test_a_name_is_needed(client: TestClient, name: object) -> None:
-    answer = client.post("/api/sign-in", json={"name": name}, headers=PAGE)
-    assert (answer.status_code, answer.json()) == (
-        400,
-        {"error": "Please give a name of 1 to 60 characters, on one line"},
-    )
-
-
-def test_a_name_may_hold_what_its_script_needs(client: TestClient) -> None:
-    for name in ("علی\u200cرضا", "ශ්\u200dරී"):
-        assert client.post("/api/sign-in", json={"name": name}, headers=PAGE).json() == {"name": name}
-    assert client.post("/api/sign-in", json={"name": "Asha\u00a0Juma "}, headers=PAGE).json() == {"name": "Asha Juma"}
-
-
-@pytest.mark.parametrize("path", ["/api/sign-in", "/api/sign-out"])
-def test_a_page_of_another_site_can_sign_nobody_in_or_out(client: TestClient, path: str) -> None:
-    answer = client.post(path, json={"name": "Asha"})
-    assert answer.status_code == 403
-    assert "set-cookie" not in answer.headers
-
-
-def test_signing_out_forgets_the_person_and_gives_back_what_they_held(
-    client: TestClient, store: Store, project: Project, asha: Annotator
-) -> None:
-    client.cookies.set(api.COOKIE, sign_annotator(SECRET, asha))
-    held = client.post("/api/sync", json=body(), headers=bearer(project, asha)).json()["batch"]
-    assert held
-    free = store.ready(project.id, Split.POOL)
-    answer = client.post("/api/sign-out", json={}, headers=PAGE)
-    assert 'maner_name=""' in answer.headers["set-cookie"]
-    assert store.ready(project.id, Split.POOL) == free + len(held)
-
-
-def test_a_cookie_of_another_database_or_key_is_nobody(store: Store, asha: Annotator) -> None:
-    forged = URLSafeTimedSerializer(SECRET, salt="maner-name").dumps({"annotator": asha.id, "name": "Juma"})
-    gone = URLSafeTimedSerializer(SECRET, salt="maner-name").dumps({"annotator": 99, "name": "Asha"})
-    token = mint_token(SECRET, 1, asha.id)
-    for cookie in (None, "", "nonsense", forged, gone, token, sign_annotator("another key", asha)):
-        assert signed_annotator(SECRET, store, cookie) is None
 
 
 def test_an_export_needs_a_signed_in_person(client: TestClient, project: Project) -> None:
@@ -235,9 +186,9 @@ def test_an_export_needs_a_signed_in_person(client: TestClient, project: Project
 
 
 def test_an_export_is_a_file_with_what_was_asked_for(
-    client: TestClient, store: Store, project: Project, asha: Annotator
+    client: TestClient, store: Store, project: Project, asha: SignedIn
 ) -> None:
-    client.cookies.set(api.COOKIE, sign_annotator(SECRET, asha))
+    client.cookies.set(COOKIE, asha.cookie)
     sentence = store.unlabelled_pool(project.id)[0].id
     client.post("/api/sync", json=body(outbox=[finished(sentence)], want=0), headers=bearer(project, asha))
     answer = client.get(f"/api/export/{project.id}", params={"format": "conll", "include": "labelled"})
@@ -250,15 +201,15 @@ def test_an_export_is_a_file_with_what_was_asked_for(
 
 @pytest.mark.parametrize("query", ["format=xml", "include=everything", "split=test", "page=2"])
 def test_an_export_that_does_not_exist_is_refused(
-    client: TestClient, project: Project, asha: Annotator, query: str
+    client: TestClient, project: Project, asha: SignedIn, query: str
 ) -> None:
-    client.cookies.set(api.COOKIE, sign_annotator(SECRET, asha))
+    client.cookies.set(COOKIE, asha.cookie)
     answer = client.get(f"/api/export/{project.id}?{query}")
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
 
 
-def test_an_export_of_a_project_that_is_gone_is_not_found(client: TestClient, asha: Annotator) -> None:
-    client.cookies.set(api.COOKIE, sign_annotator(SECRET, asha))
+def test_an_export_of_a_project_that_is_gone_is_not_found(client: TestClient, asha: SignedIn) -> None:
+    client.cookies.set(COOKIE, asha.cookie)
     assert client.get("/api/export/77").status_code == 404
 
 

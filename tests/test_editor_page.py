@@ -29,7 +29,6 @@ def make_project(store: Store, labels: tuple[Label, ...] = make_labels(["PER", "
 
 def run_page(store: Store) -> AppTest:
     app = AppTest.from_string(SCRIPT, default_timeout=30)
-    app.session_state["annotator_id"] = store.annotator("Asha").id
     return app.run()
 
 

@@ -42,7 +42,6 @@ def project(store: Store) -> Project:
 
 def page(name: str, store: Store, **query: str) -> AppTest:
     app = AppTest.from_string(f"from annotation.ui import {name}\n{name}.page()", default_timeout=30)
-    app.session_state["annotator_id"] = store.annotator("Asha").id
     for key, value in query.items():
         app.query_params[key] = value
     return app
@@ -122,15 +121,6 @@ def test_a_page_opens_on_an_empty_project(name: str, store: Store) -> None:
     store.create_project(ProjectSettings(name="Tupu", labels=make_labels(("PER",))))
     app = page(name, store).run()
     assert not app.exception
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_nobody_sees_a_page_without_a_name(name: str, store: Store, project: Project) -> None:
-    app = page(name, store)
-    del app.session_state["annotator_id"]
-    app.run()
-    assert not app.exception
-    assert [title.value for title in app.title] == ["Welcome"]
 
 
 def test_an_empty_project_says_what_to_do_next(store: Store) -> None:

@@ -30,7 +30,6 @@ def project(store: Store) -> Project:
 
 def data_page(store: Store) -> AppTest:
     app = AppTest.from_string("from annotation.ui import data\ndata.page()", default_timeout=30)
-    app.session_state["annotator_id"] = store.annotator("Asha").id
     return app.run()
 
 
@@ -96,22 +95,13 @@ def test_the_export_link_holds_what_was_chosen(store: Store, project: Project) -
     assert link.proto.url == f"/api/export/{project.id}?format=jsonl&include=labelled%2Cskipped&split=all"
 
 
-def script(store: Store, name: str | None = "Asha") -> AppTest:
-    app = AppTest.from_file(str(ROOT / "annotation" / "ui" / "main.py"), default_timeout=30)
-    if name is not None:
-        app.session_state["annotator_id"] = store.annotator(name).id
-    return app
-
-
-def test_the_page_script_asks_for_a_name_first(store: Store, project: Project) -> None:
-    app = script(store, name=None).run()
-    assert not app.exception
-    assert [title.value for title in app.title] == ["Welcome"]
+def script() -> AppTest:
+    return AppTest.from_file(str(ROOT / "annotation" / "ui" / "main.py"), default_timeout=30)
 
 
 def test_the_page_script_keeps_the_project_in_the_address(store: Store, project: Project) -> None:
     other = store.create_project(ProjectSettings(name="Nyingine", labels=make_labels(("PER",))))
-    app = script(store).run()
+    app = script().run()
     assert not app.exception
     assert app.query_params["project"] == str(other.id)
     app.sidebar.selectbox[0].set_value(project.id).run()

@@ -108,7 +108,6 @@ def test_a_first_start_makes_a_demo_project_and_a_second_leaves_it_as_it_is(star
     assert first.unlabelled_pool > 100
     assert web.get("/dashboard")[0] == 200
     assert web.get("/api/sync", b"{}")[0] == 401
-    assert web.get("/api/sign-in", b'{"name": "Asha"}', **{"X-Requested-With": "maner"})[0] == 200
     web.stop()
     again = start(MANER_WORKER="0")
     assert again.store.projects() == [project]

@@ -2,11 +2,22 @@
 
 import streamlit as st
 
-from annotation import api, hand_out
+from annotation import hand_out
+from annotation.http import status_of
+from annotation.permissions import Action, require
 from annotation.sync_request import SyncRequest
 from annotation.ui import navigation
 from annotation.ui.component import span_editor
-from annotation.ui.session import current_annotator, current_project, current_store, sync_token, sync_url
+from annotation.ui.session import (
+    allows,
+    current_annotator,
+    current_person,
+    current_project,
+    current_store,
+    current_words,
+    sync_token,
+    sync_url,
+)
 from maner_core.errors import ManerError
 from storage import Annotator, Project
 
@@ -14,19 +25,22 @@ from storage import Annotator, Project
 def page() -> None:
     """Label the sentences of the current project, one after the other."""
     annotator = current_annotator()
-    project = current_project()
+    project = current_project(Action.LABEL)
     if not project.settings.labels:
-        st.title("Annotate")
+        st.title(current_words()["annotate"])
         st.write("This project has no labels yet. Say first what is to be found in the sentences: people, places …")
-        if st.button("Add labels", type="primary", icon=":material/tune:"):
+        if not allows(Action.CHANGE_PROJECT, project.id):
+            st.write("Its lead has to add them.")
+        elif st.button("Add labels", type="primary", icon=":material/tune:"):
             navigation.go_to("project")
         return
     _editor(project, annotator)
     if project.settings.guidelines:
         # The editor opens and closes it by a key, and finds it by the key of its container.
+        label = f"{current_words()['guidelines']} :gray-badge[G]"
         with (
             st.container(key="guidelines"),
-            st.expander("Guidelines :gray-badge[G]", icon=":material/menu_book:", expanded=_is_new(project, annotator)),
+            st.expander(label, icon=":material/menu_book:", expanded=_is_new(project, annotator)),
         ):
             st.markdown(project.settings.guidelines)
 
@@ -63,6 +77,7 @@ def _editor(project: Project, annotator: Annotator) -> None:
 def _answer(project: Project, annotator: Annotator, body: object) -> dict[str, object]:
     """The answer to a sync that came as a trigger, in the form of the JSON route; an error as its status and sentence."""
     try:
+        require(current_person(), Action.LABEL, project.id)
         request = SyncRequest.parse(body)
         return hand_out.sync(current_store(), project, annotator.id, request).to_dict()
     except ManerError as error:
@@ -71,5 +86,5 @@ def _answer(project: Project, annotator: Annotator, body: object) -> dict[str, o
             "seq": fields.get("seq"),
             "nonce": fields.get("nonce"),
             "error": str(error),
-            "code": api.status_of(error),
+            "code": status_of(error),
         }

@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from annotation.permissions import Action
 from annotation.serving import evaluate, evaluation_labels
 from annotation.ui import charts, navigation
 from annotation.ui.charts import CurvePoint
-from annotation.ui.session import current_annotator, current_project, current_store
+from annotation.ui.session import allow, allows, current_project, current_store
 from annotation.ui.text import counted, plain
 from annotation.work_state import WorkState, duration, work_state
 from maner_core.spans import Span
@@ -38,8 +39,7 @@ _STATE_NAMES = {
 
 def page() -> None:
     """Everything about one project that changes by itself, each part refreshed in its own time."""
-    current_annotator()
-    project = current_project()
+    project = current_project(Action.SEE_PROGRESS)
     st.title("Dashboard")
     if not current_store().progress(project.id).sentences:
         _nothing_yet(project)
@@ -55,12 +55,15 @@ def _nothing_yet(project: Project) -> None:
             "Import sentences in your language: a plain text file with one sentence a line is enough. Then people can "
             "label, and this page shows how the model learns from them."
         )
-        if st.button("Import sentences", type="primary", icon=":material/upload:"):
+        if not allows(Action.IMPORT, project.id):
+            st.caption("A lead of the project can import them.")
+        elif st.button("Import sentences", type="primary", icon=":material/upload:"):
             navigation.go_to("data")
 
 
 @st.fragment(run_every=WORKER_EVERY)
 def _worker(project_id: int) -> None:
+    allow(Action.SEE_PROGRESS, project_id)
     store = current_store()
     project = store.project(project_id)
     work = work_state(store, project)
@@ -68,8 +71,9 @@ def _worker(project_id: int) -> None:
         left, right = st.columns([4, 1], vertical_alignment="center")
         with left:
             _worker_state(work, project)
-        with right:
-            _train_button(store, project, work)
+        if allows(Action.TRAIN, project_id):
+            with right:
+                _train_button(store, project, work)
 
 
 def _worker_state(work: WorkState, project: Project) -> None:
@@ -116,7 +120,7 @@ def _train_button(store: Store, project: Project, work: WorkState) -> None:
 
 
 def _request_training(project_id: int) -> None:
-    store, annotator = current_store(), current_annotator()
+    store, annotator = current_store(), allow(Action.TRAIN, project_id).annotator
     if not any(store.progress(project_id).by_label.values()):
         st.toast("No labelled sentence holds a name yet, so there is nothing to learn. Label some first.")
         return
@@ -126,6 +130,7 @@ def _request_training(project_id: int) -> None:
 
 @st.fragment(run_every=CHARTS_EVERY)
 def _figures(project_id: int) -> None:
+    allow(Action.SEE_PROGRESS, project_id)
     store = current_store()
     project, progress, runs = store.project(project_id), store.progress(project_id), store.runs(project_id)
     points, per_run = _curve(store, project, runs)

@@ -10,8 +10,9 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from annotation.formats import EXPORT_FORMATS, IMPORT_FORMATS, SourceFile
 from annotation.hand_out import top_up
 from annotation.importing import ImportReport, UseAs, import_files
+from annotation.permissions import Action
 from annotation.ui import navigation
-from annotation.ui.session import base_path, current_annotator, current_project, current_store
+from annotation.ui.session import allow, allows, base_path, current_project, current_store
 from annotation.ui.text import counted, plain
 from maner_core.errors import ManerError
 from storage import Progress, Project, Split, Status, Store
@@ -54,8 +55,7 @@ _UPLOADS = "import_uploads"
 
 def page() -> None:
     """Import, counts and export of one project."""
-    annotator = current_annotator()
-    project = current_project()
+    project = current_project(Action.SEE_ANSWERS)
     store = current_store()
     st.title("Data")
     progress = store.progress(project.id)
@@ -65,8 +65,9 @@ def page() -> None:
         st.write("This project holds no sentences yet. Start with a text file: one sentence a line is enough.")
     if progress.flagged:
         _flagged(store, project)
-    _import(store, project, annotator.id)
-    if progress.sentences:
+    if allows(Action.IMPORT, project.id):
+        _import(store, project)
+    if progress.sentences and allows(Action.EXPORT, project.id):
         _export(project)
 
 
@@ -104,7 +105,7 @@ def _flagged(store: Store, project: Project) -> None:
         )
 
 
-def _import(store: Store, project: Project, annotator_id: int) -> None:
+def _import(store: Store, project: Project) -> None:
     with st.container(border=True, key="import"):
         st.subheader("Import")
         uploads = st.file_uploader(
@@ -133,7 +134,7 @@ def _import(store: Store, project: Project, annotator_id: int) -> None:
                 store,
                 project,
                 uploads,
-                annotator_id=annotator_id,
+                annotator_id=allow(Action.IMPORT, project.id).annotator.id,
                 format_name=format_name,
                 use_as=use_as,
                 skip_bad=skip_bad,

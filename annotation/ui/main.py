@@ -5,8 +5,9 @@ from pathlib import Path
 import streamlit as st
 
 from annotation.ui import navigation, sign_in
-from annotation.ui.session import choose_project, chosen_project, current_store, known_annotator
+from annotation.ui.session import choose_project, chosen_project, current_access, known_person, visible_projects
 from annotation.ui.text import plain
+from storage import Project
 
 _FOLDER = Path(__file__).parent
 
@@ -16,29 +17,27 @@ st.logo(str(_FOLDER / "logo.svg"), size="large", icon_image=str(_FOLDER / "icon.
 
 def main() -> None:
     """Sign in once, then the pages with the project picker beside them."""
-    annotator = known_annotator()
-    if annotator is None:
-        # At every address, so that a link somebody was sent leads on once they have given their name.
-        st.navigation(
-            [
-                st.Page(sign_in.page, title="Welcome", url_path=name, default=name == navigation.DEFAULT)
-                for name in navigation.PAGES
-            ],
-            position="hidden",
-        ).run()
+    person = known_person()
+    if person is None:
+        # At every address, so that a link somebody was sent leads on once they have signed in.
+        pages = [
+            st.Page(sign_in.page, title="Welcome", url_path=name, default=name == navigation.DEFAULT)
+            for name in navigation.PAGES
+        ]
+        st.navigation([*pages, navigation.join_page()], position="hidden").run()
         return
-    page = st.navigation([navigation.page(name) for name in navigation.PAGES])
+    chosen = chosen_project()
+    page = st.navigation([*navigation.pages(person, chosen), navigation.join_page()])
     with st.sidebar:
-        _project_picker()
-        sign_in.person(annotator)
+        if chosen is not None:
+            _project_picker(chosen)
+        if current_access().single_user is None:
+            sign_in.person(person.annotator)
     page.run()
 
 
-def _project_picker() -> None:
-    chosen = chosen_project()
-    if chosen is None:
-        return
-    names = {project.id: project.settings.name for project in current_store().projects()}
+def _project_picker(chosen: Project) -> None:
+    names = {project_id: project.settings.name for project_id, project in visible_projects().items()}
     if len(names) > 1:
         picked = st.selectbox(
             "Project", list(names), index=list(names).index(chosen.id), format_func=lambda project_id: names[project_id]

@@ -1,5 +1,6 @@
 """The pages by name, and the way from one to another."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from typing import NoReturn
@@ -7,21 +8,29 @@ from typing import NoReturn
 import streamlit as st
 from streamlit.navigation.page import Page
 
+from annotation.permissions import Action, may
+from annotation.ui.session import current_access, current_words
+from storage import Person, Project
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
     module: str
-    title: str
     icon: str
+    action: Action | None = None  # what one must be allowed to do in the project at work to be shown the page
+    needs_accounts: bool = False
 
 
 PAGES = {
-    "annotate": _Entry("annotation.ui.annotate", "Annotate", ":material/ink_highlighter:"),
-    "dashboard": _Entry("annotation.ui.dashboard", "Dashboard", ":material/monitoring:"),
-    "data": _Entry("annotation.ui.data", "Data", ":material/database:"),
-    "project": _Entry("annotation.ui.project", "Project", ":material/tune:"),
+    "annotate": _Entry("annotation.ui.annotate", ":material/ink_highlighter:", Action.LABEL),
+    "dashboard": _Entry("annotation.ui.dashboard", ":material/monitoring:", Action.SEE_PROGRESS),
+    "data": _Entry("annotation.ui.data", ":material/database:", Action.SEE_ANSWERS),
+    "project": _Entry("annotation.ui.project", ":material/tune:", Action.CHANGE_PROJECT),
+    "people": _Entry("annotation.ui.people", ":material/group:", Action.MANAGE_PEOPLE, needs_accounts=True),
+    "you": _Entry("annotation.ui.you", ":material/person:"),
 }
 DEFAULT = "annotate"
+JOIN = "join"
 
 
 def import_pages() -> None:
@@ -30,11 +39,32 @@ def import_pages() -> None:
         import_module(entry.module)
 
 
+def pages(person: Person, project: Project | None) -> list[Page]:
+    """The pages this person is shown with this project at work. Each looks by itself whether it may be seen."""
+    return [page(name) for name in _shown(person, project)]
+
+
+def _shown(person: Person, project: Project | None) -> Iterator[str]:
+    project_id = None if project is None else project.id
+    for name, entry in PAGES.items():
+        if entry.needs_accounts and current_access().single_user is not None:
+            continue
+        first_project = name == "project" and project is None and may(person, Action.CREATE_PROJECT)
+        if name == DEFAULT or entry.action is None or first_project or may(person, entry.action, project_id):
+            yield name
+
+
 def page(name: str) -> Page:
     """The page `name` of PAGES, ready for st.navigation."""
     entry = PAGES[name]
     function = import_module(entry.module).page
-    return st.Page(function, title=entry.title, icon=entry.icon, url_path=name, default=name == DEFAULT)
+    return st.Page(function, title=current_words()[name], icon=entry.icon, url_path=name, default=name == DEFAULT)
+
+
+def join_page() -> Page:
+    """What the link of an invitation leads to, whoever opens it; in no menu."""
+    function = import_module("annotation.ui.sign_in").join_page
+    return st.Page(function, title=current_words()["join"], url_path=JOIN, visibility="hidden")
 
 
 def go_to(name: str) -> NoReturn:

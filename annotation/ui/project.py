@@ -9,10 +9,11 @@ import pandas as pd
 import streamlit as st
 
 from annotation.labels import DEFAULT_LABEL_NAMES, make_labels
+from annotation.permissions import Action
 from annotation.project_settings import checked
 from annotation.sampling import QUERY_STRATEGIES
 from annotation.ui import navigation
-from annotation.ui.session import choose_project, chosen_project, current_annotator, current_store
+from annotation.ui.session import allow, allows, choose_project, chosen_project, current_store
 from annotation.ui.text import plain
 from maner_core.config import PRESETS
 from maner_core.encoding import INPUT_SCHEMES
@@ -55,11 +56,12 @@ _MAKING_NEW = "making_new_project"
 
 def page() -> None:
     """Settings of the chosen project, or of one about to be made."""
-    current_annotator()
     project = chosen_project()
     if project is None or st.session_state.get(_MAKING_NEW):
+        allow(Action.CREATE_PROJECT)
         _new_project(project)
     else:
+        allow(Action.CHANGE_PROJECT, project.id)
         _existing_project(project)
 
 
@@ -79,7 +81,7 @@ def _new_project(other: Project | None) -> None:
 def _existing_project(project: Project) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.title("Project")
-        if st.button("New project", icon=":material/add:"):
+        if allows(Action.CREATE_PROJECT) and st.button("New project", icon=":material/add:"):
             st.session_state[_MAKING_NEW] = True
             st.rerun()
     settings = _form(project.settings, _key(project))
@@ -92,7 +94,8 @@ def _existing_project(project: Project) -> None:
 
 def _create(settings: ProjectSettings) -> None:
     try:
-        project = current_store().create_project(checked(settings))
+        by = allow(Action.CREATE_PROJECT).annotator.id
+        project = current_store().create_project(checked(settings), by)
     except ManerError as error:
         st.error(plain(str(error)))
         return
@@ -104,7 +107,8 @@ def _create(settings: ProjectSettings) -> None:
 
 def _save(project: Project, settings: ProjectSettings) -> None:
     try:
-        current_store().update_project(project.id, checked(settings))
+        by = allow(Action.CHANGE_PROJECT, project.id).annotator.id
+        current_store().update_project(project.id, checked(settings), by)
     except ManerError as error:
         st.error(plain(str(error)))
         return

@@ -1,14 +1,18 @@
 """Who is here and what they work on: the open store, the settings, the person, the project. Reads; changes nothing."""
 
 import streamlit as st
+from streamlit.errors import StreamlitSecretNotFoundError
 
 from annotation import api
+from annotation.access import Access, open_access
+from annotation.account_routes import COOKIE, mint_identity
+from annotation.permissions import Action, may, require
 from annotation.settings import Settings
-from maner_core.errors import NotFound
-from storage import Annotator, Project, Store
+from annotation.ui.words import Words, words_for
+from maner_core.errors import NotAllowed, NotFound
+from storage import Annotator, Person, Project, Store
 
 PROJECT_PARAMETER = "project"
-_ANNOTATOR = "annotator_id"
 _PROJECT = "project_id"
 
 
@@ -22,39 +26,82 @@ def current_store() -> Store:
     return _open_store(current_settings().database_url)
 
 
+def current_access() -> Access:
+    """Who may come in; decided once for all sessions of this process."""
+    return _open_access(current_settings(), st.get_option("server.address"))
+
+
 def secret() -> str:
-    """The key that signs cookies and tokens."""
+    """The key that signs tokens."""
     return api.read_secret(current_settings().home)
 
 
-def known_annotator() -> Annotator | None:
-    """The person this browser belongs to, or None when nobody has given a name yet."""
-    remembered: int | None = st.session_state.get(_ANNOTATOR)
-    if remembered is not None:
-        try:
-            return current_store().annotator_by_id(remembered)
-        except NotFound:
-            del st.session_state[_ANNOTATOR]
-    annotator = api.signed_annotator(secret(), current_store(), st.context.cookies.get(api.COOKIE))
-    if annotator is not None:
-        st.session_state[_ANNOTATOR] = annotator.id
-    return annotator
+def session_cookie() -> str | None:
+    """The cookie of this browser, as it was when the page was opened."""
+    return st.context.cookies.get(COOKIE)
 
 
-def current_annotator() -> Annotator:
+def current_session() -> str:
+    """The hash of that cookie: what the store knows this session by; "" without accounts."""
+    return current_access().session(session_cookie())
+
+
+def known_person() -> Person | None:
+    """The person this browser is signed in as, asked anew each time; None for nobody (any more)."""
+    return current_access().person(session_cookie())
+
+
+def current_person() -> Person:
     """The person at work; shows the sign-in page and stops where nobody is known."""
-    annotator = known_annotator()
-    if annotator is None:
+    person = known_person()
+    if person is None:
         from annotation.ui import sign_in  # it needs this module
 
         sign_in.page()
         st.stop()
-    return annotator
+    return person
+
+
+def current_annotator() -> Annotator:
+    """The person at work, as they stand beside their annotations."""
+    return current_person().annotator
+
+
+def current_words() -> Words:
+    """The words of the interface in the language of whoever is there."""
+    person = known_person()
+    return words_for(None if person is None else person.language, st.context.locale)
+
+
+def allow(action: Action, project_id: int | None = None) -> Person:
+    """The person at work, who may do this; says that they may not, and stops, where they may not.
+
+    To be called at the top of each page, and again in each callback that changes something: a role may have ended since.
+    """
+    person = current_person()
+    try:
+        require(person, action, project_id)
+    except (NotAllowed, NotFound) as refusal:
+        st.error(str(refusal), icon=":material/lock:")
+        st.stop()
+    return person
+
+
+def allows(action: Action, project_id: int | None = None) -> bool:
+    """Whether the person at work may do this."""
+    return may(current_person(), action, project_id)
+
+
+def visible_projects() -> dict[int, Project]:
+    """The projects the person at work has a part in, by id."""
+    person = current_person()
+    projects = current_store().projects()
+    return {project.id: project for project in projects if may(person, Action.LABEL, project.id)}
 
 
 def chosen_project() -> Project | None:
     """The project in the address, else the one last chosen in this session, else the newest; None when there is none."""
-    projects = {project.id: project for project in current_store().projects()}
+    projects = visible_projects()
     for wanted in (_number(st.query_params.get(PROJECT_PARAMETER)), st.session_state.get(_PROJECT)):
         if wanted in projects:
             return projects[wanted]
@@ -67,17 +114,21 @@ def choose_project(project_id: int) -> None:
     st.query_params[PROJECT_PARAMETER] = str(project_id)
 
 
-def current_project() -> Project:
-    """The project at work; where there is none, says how to begin and stops."""
+def current_project(action: Action) -> Project:
+    """The project at work, in which the person may do this; where there is none, says how to begin and stops."""
     project = chosen_project()
     if project is None:
         from annotation.ui import navigation  # it needs the pages, and they need this module
 
         st.title("Welcome")
+        if not allows(Action.CREATE_PROJECT):
+            st.write("You work in no project yet. Ask the lead of a project for an invitation link.")
+            st.stop()
         st.write("There is no project yet. A project holds your labels, your sentences and your model.")
         if st.button("Create the first project", type="primary", icon=":material/add:"):
             navigation.go_to("project")
         st.stop()
+    allow(action, project.id)
     return project
 
 
@@ -87,19 +138,46 @@ def base_path() -> str:
     return f"/{base}" if base else ""
 
 
+def own_url() -> str:
+    """Where a browser on this machine reaches the server."""
+    address = st.get_option("server.address")
+    host = address if address not in (None, "0.0.0.0", "::") else "localhost"
+    return f"http://{f'[{host}]' if ':' in host else host}:{st.get_option('server.port')}{base_path()}"
+
+
 def sync_url() -> str:
     """Where the span editor sends finished annotations."""
     return f"{base_path()}/api/sync"
 
 
 def sync_token(project: Project, annotator: Annotator) -> str:
-    """What the span editor shows there, good for a day."""
-    return api.mint_token(secret(), project.id, annotator.id)
+    """What the span editor shows there, good for a day or until the session ends."""
+    return api.mint_token(secret(), project.id, annotator.id, current_session())
+
+
+def identity_token() -> str | None:
+    """What an identity provider said of this browser's person, for the sign-in route; None where it said nothing."""
+    if not has_provider() or not st.user.is_logged_in:
+        return None
+    return mint_identity(secret(), f"{st.user.get('iss', '')} {st.user['sub']}")
+
+
+def has_provider() -> bool:
+    """Whether people can sign in by an identity provider: the secrets have an [auth] section."""
+    try:
+        return "auth" in st.secrets
+    except StreamlitSecretNotFoundError:  # no secrets at all
+        return False
 
 
 @st.cache_resource(show_spinner=False)
 def _open_store(url: str) -> Store:
     return Store(url)
+
+
+@st.cache_resource(show_spinner=False)
+def _open_access(settings: Settings, address: str | None) -> Access:
+    return open_access(_open_store(settings.database_url), settings, address)
 
 
 def _number(text: str | None) -> int | None:

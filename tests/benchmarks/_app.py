@@ -14,11 +14,13 @@ from typing import Any
 
 from browser.serving import ROOT, TIMEOUT_MS, Editor, Server
 from playwright.sync_api import Browser, expect
+from signed_in import sign_in
 
 from annotation import api
+from annotation.account_routes import COOKIE
 from annotation.settings import Settings
 from maner_core.spans import Span
-from storage import Annotator, Label, Store
+from storage import Annotator, Label, Role, Store
 
 CAPTURE = """
 (() => {
@@ -66,15 +68,21 @@ class App:
         home.mkdir(parents=True, exist_ok=True)
         self.settings = Settings(home=home.absolute(), database_url=f"sqlite:///{home.absolute() / 'maner.db'}")
         self.database = home.absolute() / "maner.db"
-        self.environment = {"MANER_HOME": str(self.settings.home), "MANER_DATABASE_URL": "", "MANER_DEMO": "0"}
+        self.environment = {
+            "MANER_HOME": str(self.settings.home),
+            "MANER_DATABASE_URL": "",
+            "MANER_DEMO": "0",
+            "MANER_ACCOUNTS": "on",
+        }
         worker_switch = {} if worker else {"MANER_WORKER": "0"}
         self.server = Server(ROOT / "app.py", {**self.environment, **worker_switch}, home / "server.log")
         self.store = Store(self.settings.database_url)
         self.store.migrate()
 
-    def secret(self) -> str:
-        """What signs cookies and tokens."""
-        return api.read_secret(self.settings.home)
+    def token(self, project_id: int, annotator: Annotator) -> str:
+        """What the browser of somebody newly signed in shows the sync route."""
+        session = sign_in(self.store, annotator.name, Role.ANNOTATOR, project_id).session
+        return api.mint_token(api.read_secret(self.settings.home), project_id, annotator.id, session)
 
     @contextmanager
     def running(self) -> Iterator["App"]:
@@ -92,8 +100,8 @@ class App:
         context = browser.new_context(viewport={"width": 1280, "height": 800})
         context.set_default_timeout(6 * TIMEOUT_MS)
         context.add_init_script(CAPTURE)
-        cookie = api.sign_annotator(self.secret(), annotator)
-        context.add_cookies([{"name": api.COOKIE, "value": cookie, "url": self.server.url}])
+        cookie = sign_in(self.store, annotator.name, administrator=True).cookie
+        context.add_cookies([{"name": COOKIE, "value": cookie, "url": self.server.url}])
         editor = Editor(context.new_page())
         editor.page.on("pageerror", lambda error: editor.errors.append(str(error)))
         editor.page.goto(self.server.url)

@@ -32,7 +32,6 @@ import typer
 from _app import App, append_line, database_is_sound, machine, saved_annotations
 from encoders import tiny_xlmr
 
-from annotation import api
 from annotation.labels import make_labels
 from maner_core.spans import Span
 from storage import NewSentence, Project, ProjectSettings, Run, RunState
@@ -227,8 +226,7 @@ def soak(
     project = make_project(tool, tiny_xlmr(out / "encoder"))
     people = [tool.store.annotator(f"Annotator {number}") for number in range(annotators)]
     labellers = [
-        Labeller(tool.server.url, api.mint_token(tool.secret(), project.id, person.id), number)
-        for number, person in enumerate(people)
+        Labeller(tool.server.url, tool.token(project.id, person), number) for number, person in enumerate(people)
     ]
     threads = [threading.Thread(target=labeller.work, daemon=True) for labeller in labellers]
     fire = Soak(tool, project, out, Random(seed))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, expect, sync_playwright
 
-from annotation import api
+from annotation.account_routes import COOKIE
 from annotation.labels import make_labels
 from browser.serving import ROOT, TIMEOUT_MS, Editor, Server, launch_chromium
 from storage import Annotation, Annotator, NewSentence, Project, ProjectSettings, Split, Status, Store
@@ -53,7 +53,6 @@ class Tool:
     store: Store
     project: Project
     annotator: Annotator
-    secret: str
 
     def annotations(self) -> list[Annotation]:
         """The current annotations of the project."""
@@ -91,7 +90,7 @@ def open_editor(browser: Browser) -> Iterator[OpenEditor]:
             context.set_default_timeout(TIMEOUT_MS)
             contexts.append(context)
         if cookie:
-            context.add_cookies([{"name": api.COOKIE, "value": cookie, "url": url}])
+            context.add_cookies([{"name": COOKIE, "value": cookie, "url": url}])
         editor = Editor(context.new_page())
         editor.page.on("pageerror", lambda error: editor.errors.append(str(error)))
         editors.append(editor)
@@ -164,7 +163,7 @@ def plain(fake: StartFake) -> FakeServer:
 
 @pytest.fixture
 def tool(tmp_path: Path) -> Iterator[Tool]:
-    """The real app with forty sentences to label, no worker, and somebody who has given their name."""
+    """The real app with forty sentences to label, no worker, for one person who need not sign in."""
     home = tmp_path / "home"
     home.mkdir()
     store = Store(f"sqlite:///{home / 'maner.db'}")
@@ -178,20 +177,25 @@ def tool(tmp_path: Path) -> Iterator[Tool]:
         project.id, [NewSentence(tuple(tokens), source="test", split=Split.POOL) for tokens in texts], None, "test"
     )
     annotator = store.annotator("Asha")
-    environment = {"MANER_HOME": str(home), "MANER_DATABASE_URL": "", "MANER_WORKER": "0", "MANER_DEMO": "0"}
+    environment = {
+        "MANER_HOME": str(home),
+        "MANER_DATABASE_URL": "",
+        "MANER_WORKER": "0",
+        "MANER_DEMO": "0",
+        "MANER_USER": annotator.name,
+    }
     server = Server(ROOT / "app.py", environment, tmp_path / "server.log")
     server.start()
-    yield Tool(server, store, project, annotator, api.read_secret(home))
+    yield Tool(server, store, project, annotator)
     server.stop()
     store.close()
 
 
 @pytest.fixture
 def open_tool(tool: Tool, open_editor: OpenEditor) -> OpenEditor:
-    """Opens the labelling page of the real app, signed in as the tool's annotator."""
+    """Opens the labelling page of the real app as the tool's annotator."""
 
     def open_page(**options: Any) -> Editor:
-        cookie = api.sign_annotator(tool.secret, tool.annotator)
-        return open_editor(tool.server.url, cookie=cookie, **options)
+        return open_editor(tool.server.url, **options)
 
     return open_page

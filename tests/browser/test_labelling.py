@@ -148,11 +148,3 @@ def test_other_pages_and_back_keep_the_place(tool: Tool, open_tool: OpenEditor) 
     editor.ready()
     assert editor.sentence() == drafted
     assert editor.entities()[0].startswith("PER: ")
-
-
-def test_a_link_to_a_page_leads_on_once_a_name_is_given(tool: Tool, open_editor: OpenEditor) -> None:
-    page = open_editor(f"{tool.server.url}/data").page
-    page.get_by_label("Your name").fill("Asha")
-    expect(page.get_by_role("dialog")).to_have_count(0)
-    page.get_by_role("button", name="Start").click()
-    expect(page.get_by_role("heading", name="Data", exact=True)).to_be_visible()

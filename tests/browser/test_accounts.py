@@ -1,0 +1,93 @@
+"""People with accounts before the real app: the first administrator, a guest, and what signing out ends."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from annotation.labels import make_labels
+from browser.conftest import OpenEditor
+from browser.serving import ROOT, Editor, Server
+from storage import NewSentence, ProjectSettings, Role, Store
+
+PASSWORD = "maji ya kunywa"
+
+Open = Callable[..., Editor]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(f"sqlite:///{tmp_path / 'maner.db'}")
+    store.migrate()
+    project = store.create_project(ProjectSettings(name="Habari", labels=make_labels(["PER", "LOC"])))
+    store.add_sentences(project.id, [NewSentence(("Asha", "yuko", f"Mji{i}")) for i in range(40)], None, "test")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def server(store: Store, tmp_path: Path) -> Iterator[Server]:
+    environment = {"MANER_HOME": str(tmp_path), "MANER_DATABASE_URL": "", "MANER_WORKER": "0", "MANER_DEMO": "0"}
+    server = Server(ROOT / "app.py", {**environment, "MANER_ACCOUNTS": "on"}, tmp_path / "server.log")
+    server.start()
+    yield server
+    server.stop()
+
+
+def join(page: Page, name: str, words: tuple[str, str, str] = ("Your name", "Choose a password", "Join")) -> None:
+    named, password, button = words
+    expect(page.get_by_role("button", name=button)).to_be_enabled()
+    page.get_by_label(named).fill(name)
+    page.get_by_label(password).fill(PASSWORD)
+    page.get_by_role("button", name=button).click()
+
+
+def test_from_the_link_in_the_terminal_to_a_guest_who_labels_and_leaves(
+    server: Server, store: Store, open_editor: OpenEditor, tmp_path: Path
+) -> None:
+    [link] = re.findall(r"http\S+/join#\S+", (tmp_path / "server.log").read_text())
+    lead = open_editor(link)
+    join(lead.page, "Neema")
+    lead.ready()
+    assert "#" not in lead.page.url
+    lead.page.reload()
+    lead.ready()
+
+    lead.page.get_by_role("link", name="People").click()
+    lead.page.get_by_role("button", name="Make a link").click()
+    code = lead.page.get_by_test_id("stCode")
+    expect(code).to_contain_text("/join#")
+    invitation = code.inner_text().strip()
+
+    guest = open_editor(invitation, locale="sw-KE", viewport={"width": 390, "height": 800}, color_scheme="dark")
+    expect(guest.page.get_by_text("Neema anakualika kwenye mradi Habari kama mweka alama.")).to_be_visible()
+    join(guest.page, "Juma", ("Jina lako", "Chagua nenosiri", "Jiunge"))
+    guest.ready()
+    labelled = guest.sentence()
+    guest.press("1", "Enter")
+    guest.on_other_sentence(labelled)
+    guest.saved()
+    [project] = store.projects()
+    assert store.person(store.account_of("Juma").annotator_id).roles == {project.id: Role.ANNOTATOR}
+
+    # In a second tab they leave: the first one says so and keeps what it cannot send any more.
+    second = open_editor(server.url, context=guest.page.context).ready()
+    second.page.get_by_role("button", name="Toka").dispatch_event("click")
+    expect(second.page.get_by_label("Nenosiri")).to_be_visible()
+    guest.press("1", "Enter")
+    expect(guest.root.locator(".saved")).to_have_attribute("data-state", "bad")
+    guest.page.reload()
+    guest.page.get_by_label("Jina lako").fill("juma")
+    guest.page.get_by_label("Nenosiri").fill("not the password")
+    guest.page.get_by_role("button", name="Ingia").click()
+    expect(guest.page.get_by_role("alert")).to_contain_text("do not belong together")
+    guest.page.get_by_label("Nenosiri").fill(PASSWORD)
+    guest.page.get_by_role("button", name="Ingia").click()
+    guest.ready()
+    guest.saved()
+    assert store.done(project.id, store.account_of("Juma").annotator_id) == 2
+
+    late = open_editor(invitation)
+    expect(late.page.get_by_role("alert")).to_contain_text("used already")
