@@ -1,7 +1,7 @@
 # `make run` and `make test` do all their own set-up on a fresh machine with Python 3.11 or newer.
 PYTHON ?= python3
 PORT ?= 8501
-# People are known by the name they give, so the tool answers this machine alone unless told otherwise.
+# On this address it serves one person without accounts; on any other it asks for them (README, "Several people").
 ADDRESS ?= 127.0.0.1
 VENV := .venv
 BIN := $(VENV)/bin

@@ -69,7 +69,7 @@ def test_a_tab_gets_sentences_and_what_it_sends_is_saved(
     client: TestClient, store: Store, project: Project, asha: SignedIn
 ) -> None:
     first = client.post("/api/sync", json=body(), headers=bearer(project, asha)).json()
-    assert set(first) == {"seq", "nonce", "acks", "rejects", "batch", "drop", "done", "status"}
+    assert set(first) == {"seq", "nonce", "acks", "rejects", "batch", "drop", "done", "run", "refreshed", "status"}
     assert set(first["batch"][0]) == {
         "id", "tokens", "spaces", "direction", "document", "run", "reason", "suggestions",
     }  # fmt: skip
