@@ -94,6 +94,6 @@ def real_tools(cache: Path | None = None) -> Tools:
     def load(folder: Path) -> LoadedTagger:
         from maner_core.inference import Tagger
 
-        return Tagger.load(folder)
+        return Tagger.load(folder, cache=cache)
 
     return Tools(train, load)

@@ -68,6 +68,9 @@ def train_command(
     frozen_layers: Annotated[
         int | None, typer.Option(help="Lowest encoder layers that stay as pretrained: faster, most of all on a CPU.")
     ] = None,
+    lora_rank: Annotated[
+        int | None, typer.Option(help="Train an adapter of this rank (LoRA): a checkpoint of a few MB, less memory.")
+    ] = None,
     adaptation: Annotated[
         str | None,
         typer.Option("--adapt", help="Guess hidden words of --text: none, before the training, or beside it."),
@@ -90,6 +93,7 @@ def train_command(
         "max_length": max_length,
         "calibration_folds": calibration_folds,
         "frozen_layers": frozen_layers,
+        "lora_rank": lora_rank,
         "adaptation": adaptation,
         **_length_of_training(epochs, steps),
     }

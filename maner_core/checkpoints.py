@@ -1,13 +1,15 @@
 """Checkpoints: one folder with weights (safetensors), tokenizer, labels, TrainConfig and report; whole or not there at all.
 
 The weights carry the names of a `...ForTokenClassification` model, and config.json its labels, so that a checkpoint whose tags
-are read from the first sub-word also opens in `transformers` as it is.
+are read from the first sub-word also opens in `transformers` as it is. One of LoRA holds what was trained beside the weights of
+its backbone, and the head; the rest, tokenizer and all, comes from the backbone when it is loaded.
 """
 
 import json
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,14 +22,15 @@ from transformers import AutoModel, AutoTokenizer
 
 from maner_core.attention import use_fast_attention
 from maner_core.backbone_checks import check_vocabulary
-from maner_core.backbones import load_encoder, quiet_transformers, without_pooler
+from maner_core.backbones import load_backbone, load_encoder, quiet_transformers, without_pooler
 from maner_core.calibration import Calibration
 from maner_core.config import TrainConfig
 from maner_core.devices import return_freed_memory
 from maner_core.encoding import WordEncoder, longest_window
-from maner_core.errors import InvalidInput, NoCheckpoint
+from maner_core.errors import InvalidInput, NoCheckpoint, UnsupportedBackbone
 from maner_core.idle_head import add_idle_head, take_back_norm
 from maner_core.inference import Tagger
+from maner_core.lora import ADAPTER_SETTINGS, ADAPTER_WEIGHTS, load_adapter, save_adapter, weights_sha256
 from maner_core.model import TokenTagger, TrimmedEmbedding
 from maner_core.spans import iob2_tags
 
@@ -38,6 +41,8 @@ FORMAT = 1
 _SETTINGS = "maner.json"
 _WEIGHTS = "model.safetensors"
 _HEAD = "classifier"
+_FILES = (_SETTINGS, _WEIGHTS, "config.json", "tokenizer.json")
+_ADAPTER_FILES = (_SETTINGS, ADAPTER_WEIGHTS, ADAPTER_SETTINGS)
 
 
 def save_checkpoint(
@@ -50,20 +55,11 @@ def save_checkpoint(
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unfinished-"))
     try:
-        encoder_config = tagger.model.encoder.config
-        tags = iob2_tags(tagger.labels)
-        encoder_config.id2label = dict(enumerate(tags))
-        encoder_config.label2id = {tag: i for i, tag in enumerate(tags)}
-        encoder_config.architectures = [
-            type(tagger.model.encoder).__name__.removesuffix("Model") + "ForTokenClassification"
-        ]
-        tagger.tokenizer.save_pretrained(unfinished)
-        tagger.words.put_tokenizer_away()
-        return_freed_memory()  # before the whole vocabulary comes back into memory
-        weights = _weights(tagger, cache)
-        add_idle_head(encoder_config, weights, tagger.model.encoder.base_model_prefix)
-        encoder_config.save_pretrained(unfinished)
-        save_file(weights, unfinished / _WEIGHTS, metadata={"format": "pt"})
+        if tagger.adapter is None:
+            _save_whole(unfinished, tagger, cache)
+        else:
+            prefix = tagger.model.encoder.base_model_prefix
+            save_adapter(unfinished, tagger.adapter, tagger.model.head, prefix, config.backbone)
         settings = {
             "format": FORMAT,
             "labels": tagger.labels,
@@ -71,6 +67,8 @@ def save_checkpoint(
             "report": asdict(report),
             "versions": {"torch": torch.__version__},
         }
+        if tagger.adapter is not None:
+            settings["backbone_sha256"] = tagger.adapter.backbone_sha256
         (unfinished / _SETTINGS).write_text(json.dumps(settings, ensure_ascii=False, indent=2), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(unfinished, folder)
@@ -78,9 +76,31 @@ def save_checkpoint(
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def load_checkpoint(folder: Path) -> Tagger:
-    """The tagger in `folder`, on the CPU. Raises NoCheckpoint naming what is missing or damaged."""
-    for name in (_SETTINGS, _WEIGHTS, "config.json", "tokenizer.json"):
+def _save_whole(folder: Path, tagger: Tagger, cache: Path | None) -> None:
+    """Write the weights, the tokenizer, and the configuration that `transformers` reads."""
+    encoder_config = tagger.model.encoder.config
+    tags = iob2_tags(tagger.labels)
+    encoder_config.id2label = dict(enumerate(tags))
+    encoder_config.label2id = {tag: i for i, tag in enumerate(tags)}
+    encoder_config.architectures = [
+        type(tagger.model.encoder).__name__.removesuffix("Model") + "ForTokenClassification"
+    ]
+    tagger.tokenizer.save_pretrained(folder)
+    tagger.words.put_tokenizer_away()
+    return_freed_memory()  # before the whole vocabulary comes back into memory
+    weights = _weights(tagger, cache)
+    add_idle_head(encoder_config, weights, tagger.model.encoder.base_model_prefix)
+    encoder_config.save_pretrained(folder)
+    save_file(weights, folder / _WEIGHTS, metadata={"format": "pt"})
+
+
+def load_checkpoint(folder: Path, cache: Path | None = None) -> Tagger:
+    """The tagger in `folder`, on the CPU. Raises NoCheckpoint naming what is missing or damaged.
+
+    `cache`: where the bundled backbone is kept, needed for a checkpoint of LoRA.
+    """
+    of_adapter = (folder / ADAPTER_WEIGHTS).is_file() or (folder / ADAPTER_SETTINGS).is_file()
+    for name in _ADAPTER_FILES if of_adapter else _FILES:
         if not (folder / name).is_file():
             raise NoCheckpoint(
                 f"{folder} is no checkpoint of this tool: {name} is missing; give the folder a training wrote"
@@ -90,31 +110,58 @@ def load_checkpoint(folder: Path) -> Tagger:
         if settings["format"] != FORMAT:
             raise InvalidInput(f"{_SETTINGS} has the format {settings['format']}, this release reads {FORMAT}")
         labels, config = list(settings["labels"]), TrainConfig.from_dict(settings["config"])
-        with quiet_transformers():
-            encoder, info = AutoModel.from_pretrained(
-                folder, dtype=torch.float32, output_loading_info=True, **without_pooler(folder)
-            )
-        if info["missing_keys"]:
-            raise InvalidInput(f"{_WEIGHTS} lacks {sorted(info['missing_keys'])[0]}")
-        take_back_norm(encoder, folder / _WEIGHTS)
-        use_fast_attention(encoder)
-        tags = iob2_tags(labels)
-        if encoder.config.id2label != dict(enumerate(tags)):
-            raise InvalidInput(f"{_SETTINGS} and config.json name different labels")
-        model = TokenTagger(encoder, len(tags), config.dropout)
-        with safe_open(folder / _WEIGHTS, framework="pt") as weights:
-            model.head.load_state_dict({name: weights.get_tensor(f"{_HEAD}.{name}") for name in ("weight", "bias")})
-        tokenizer = _load_tokenizer(folder)
+        if of_adapter:
+            encoder, tokenizer = _backbone_of(folder, config, settings["backbone_sha256"], cache)
+            adapter, head = load_adapter(folder, encoder, settings["backbone_sha256"])
+        else:
+            encoder, tokenizer, adapter = _load_encoder(folder, labels), _load_tokenizer(folder), None
+            with safe_open(folder / _WEIGHTS, framework="pt") as weights:
+                head = {name: weights.get_tensor(f"{_HEAD}.{name}") for name in ("weight", "bias")}
+        model = TokenTagger(encoder, len(iob2_tags(labels)), config.dropout)
+        model.head.load_state_dict(head)
         check_vocabulary(encoder, tokenizer)
         words = WordEncoder(tokenizer, config.system, longest_window(config.max_length, encoder, tokenizer))
         words.windows([[""]])  # refuses a tokenizer without the token of `maner_rand`
-        calibration = settings["report"].get("calibration")
-        return Tagger(model.eval(), words, labels, config, Calibration(**calibration) if calibration else None)
+        stored = settings["report"].get("calibration")
+        calibration = Calibration(**stored) if stored else None
+        return Tagger(model.eval(), words, labels, config, calibration, adapter)
     except KeyError as error:
         raise NoCheckpoint(f"the checkpoint {folder} is damaged ({error} is missing); train it again") from error
     except (OSError, ValueError, TypeError, AttributeError, RuntimeError, SafetensorError, InvalidInput) as error:
         reason = str(error).strip().partition("\n")[0]
         raise NoCheckpoint(f"the checkpoint {folder} is damaged ({reason}); train it again") from error
+
+
+def _load_encoder(folder: Path, labels: Sequence[str]) -> Any:
+    """The encoder of a checkpoint. Raises InvalidInput when its files do not belong together."""
+    with quiet_transformers():
+        encoder, info = AutoModel.from_pretrained(
+            folder, dtype=torch.float32, output_loading_info=True, **without_pooler(folder)
+        )
+    if info["missing_keys"]:
+        raise InvalidInput(f"{_WEIGHTS} lacks {sorted(info['missing_keys'])[0]}")
+    if encoder.config.id2label != dict(enumerate(iob2_tags(labels))):
+        raise InvalidInput(f"{_SETTINGS} and config.json name different labels")
+    take_back_norm(encoder, folder / _WEIGHTS)
+    use_fast_attention(encoder)
+    return encoder
+
+
+def _backbone_of(folder: Path, config: TrainConfig, sha256: str, cache: Path | None) -> tuple[Any, Any]:
+    """Encoder and tokenizer of the backbone that a checkpoint of LoRA belongs to. Raises NoCheckpoint."""
+    try:
+        encoder, tokenizer = load_backbone(config.backbone, cache)
+    except UnsupportedBackbone as error:
+        raise NoCheckpoint(
+            f"the checkpoint {folder} holds an adapter alone and needs its backbone: {error}; or train without lora_rank "
+            "for a checkpoint that needs nothing else"
+        ) from error
+    if weights_sha256(encoder) != sha256:
+        raise NoCheckpoint(
+            f"the checkpoint {folder} holds an adapter for the backbone {config.backbone!r}, whose weights are not those it "
+            "was trained beside; bring the old ones back, or train it again"
+        )
+    return encoder, tokenizer
 
 
 def _load_tokenizer(folder: Path) -> Any:

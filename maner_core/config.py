@@ -81,6 +81,12 @@ class TrainConfig:
     """Share of the peak learning rate that is left at the last step: 0 falls to nothing, 1 stays constant."""
     calibration_folds: int = 0
     """Parts of the training sentences, each predicted by a tagger trained on the others, to fit a temperature; 0: none is."""
+    lora_rank: int = 0
+    """Rank of the matrices that are trained beside each weight matrix instead of it (LoRA); 0 trains the weights themselves."""
+    lora_alpha: float = 16.0
+    """What these matrices add to a weight is multiplied by this over the rank."""
+    lora_learning_rate: float = 1e-3
+    """Peak learning rate of these matrices, which start from nothing."""
 
     def __post_init__(self) -> None:
         positive = (
@@ -94,6 +100,8 @@ class TrainConfig:
             "mlm_batch_size",
             "mlm_steps",
             "mlm_learning_rate",
+            "lora_alpha",
+            "lora_learning_rate",
         )
         for name in positive:
             if getattr(self, name) <= 0:
@@ -107,6 +115,7 @@ class TrainConfig:
             "reinitialised_layers",
             "mlm_weight",
             "frozen_layers",
+            "lora_rank",
         )
         for name in not_negative:
             if getattr(self, name) < 0:
@@ -128,9 +137,16 @@ class TrainConfig:
             raise InvalidConfig(
                 "adaptation is beside, which guesses among the sub-words of the text; set trim_vocabulary"
             )
-        if self.system == "maner_rand" and self.frozen_layers:
+        if self.system == "maner_rand" and (self.frozen_layers or self.lora_rank):
+            name = "frozen_layers" if self.frozen_layers else "lora_rank"
             raise InvalidConfig(
-                f"frozen_layers is {self.frozen_layers}, but maner_rand must train the embedding of its token; set it to 0"
+                f"{name} is {getattr(self, name)}, but maner_rand must train the embedding of its token; set it to 0"
+            )
+        if self.lora_rank and (self.adaptation == "before" or self.reinitialised_layers):
+            change = "adaptation before" if self.adaptation == "before" else "reinitialised_layers"
+            raise InvalidConfig(
+                f"lora_rank is {self.lora_rank}, whose checkpoint leaves the backbone's weights out, but {change} changes "
+                "those; set one of the two to its default"
             )
         if self.calibration_folds < 0 or self.calibration_folds == 1:
             raise InvalidConfig(f"calibration_folds is {self.calibration_folds}; it must be 0 or at least 2")

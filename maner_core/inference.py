@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,6 +23,9 @@ from maner_core.errors import RunFailed
 from maner_core.half_precision import bfloat16_copy
 from maner_core.model import TokenTagger
 from maner_core.spans import Span, iob2_tags, repair_tags, tags_to_spans
+
+if TYPE_CHECKING:
+    from maner_core.lora import Adapter
 
 SUBWORDS_PER_BATCH = 4096
 """Sub-words, padding included, that go through the encoder at once: bounds memory whatever the sentences are."""
@@ -76,21 +79,27 @@ class Tagger:
         labels: list[str],
         config: TrainConfig,
         calibration: Calibration | None = None,
+        adapter: "Adapter | None" = None,
     ) -> None:
+        """`adapter`: what was trained beside the backbone's weights and is part of the network's, if it was trained so."""
         self.model = model
         self.labels = labels
         self.config = config
         self.calibration = calibration
+        self.adapter = adapter
         self.words = words
         self._halved: TokenTagger | None = None
         self._budget = SUBWORDS_PER_BATCH
 
     @classmethod
-    def load(cls, folder: Path | str, device: str | None = None) -> "Tagger":
-        """The tagger saved in `folder`, on the GPU if there is one. Raises NoCheckpoint when the folder holds none."""
+    def load(cls, folder: Path | str, device: str | None = None, *, cache: Path | None = None) -> "Tagger":
+        """The tagger saved in `folder`, on the GPU if there is one. Raises NoCheckpoint when the folder holds none.
+
+        `cache`: where the bundled backbone is kept, needed for a checkpoint of LoRA.
+        """
         from maner_core.checkpoints import load_checkpoint
 
-        tagger = load_checkpoint(Path(folder))
+        tagger = load_checkpoint(Path(folder), cache)
         tagger.model.to(device or best_device())
         return tagger
 

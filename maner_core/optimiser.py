@@ -19,14 +19,18 @@ class Optimiser:
 
     With `bfloat16` the encoder itself holds rounded copies: casting once per step is cheaper than autocast, which casts at
     every use of a weight or an activation, and the activations kept for the backward pass take half the memory. Rounding
-    the weights that are updated would lose most updates, so those stay in float32 here (Micikevicius et al. 2018).
+    the weights that are updated would lose most updates, so those stay in float32 here (Micikevicius et al. 2018). Frozen
+    weights do so too, to be put back as they were, but in the memory of the CPU.
     """
 
     def __init__(self, model: TokenTagger | WordGuesser, config: TrainConfig, steps: int, bfloat16: bool) -> None:
         self._clip_norm = config.clip_norm
         self._factor = warm_up_and_decay(steps, config.warmup_fraction, config.final_rate_fraction)
         self._done = 0
-        self._exact = {weight: weight.data for weight in model.parameters()}
+        self._exact = {
+            weight: weight.data.cpu() if bfloat16 and not weight.requires_grad else weight.data
+            for weight in model.parameters()
+        }
         if bfloat16:
             for weight in model.encoder.parameters():
                 weight.data = weight.data.to(torch.bfloat16)
@@ -55,7 +59,8 @@ class Optimiser:
         """The top layer, and what lies above it, has the configured rate; each below that has `layer_decay` times as much."""
         numbered = LAYER_NAME.search(name)
         above = self._layers - int(numbered[1]) - 1 if numbered else self._layers if "embedding" in name.lower() else 0
-        return config.learning_rate * config.layer_decay**above
+        rate = config.lora_learning_rate if ".lora_" in name else config.learning_rate
+        return rate * config.layer_decay**above
 
     @torch.no_grad()
     def step(self) -> float:
@@ -93,7 +98,7 @@ class Optimiser:
         """Put the float32 weights into the network."""
         for weight, exact in self._exact.items():
             weight.grad = None
-            weight.data = exact
+            weight.data = exact.to(weight.device)
 
 
 def _slices(weights: dict[str, nn.Parameter]) -> list[dict[str, nn.Parameter]]:

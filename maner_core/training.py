@@ -32,8 +32,9 @@ from maner_core.dropout import use_fast_dropout
 from maner_core.encoding import RANDOM_TOKEN, Specials, Window, WordEncoder, longest_window, mask_words
 from maner_core.errors import InvalidInput, RunFailed
 from maner_core.evaluation import f1_report
-from maner_core.frozen import KeptStates, freeze
+from maner_core.frozen import FrozenLayers, KeptStates, freeze
 from maner_core.inference import Tagger, pad_windows
+from maner_core.lora import add_adapter, merge_adapter, weights_sha256
 from maner_core.masked_lm import SecondLoss
 from maner_core.model import TokenTagger, add_random_token, reinitialise, set_dropout, trim_vocabulary
 from maner_core.optimiser import Optimiser
@@ -266,6 +267,7 @@ def _train_once(
     set_seed(config.seed)
     reload = partial(_load_tokenizer, config, cache)
     encoder, tokenizer = load_encoder(config.backbone, cache), reload()
+    sha256 = weights_sha256(encoder) if config.lora_rank else ""  # of the weights as others will find them
     if config.system == "maner_rand":
         add_random_token(encoder, tokenizer, config.seed)
     check_vocabulary(encoder, tokenizer)
@@ -281,17 +283,22 @@ def _train_once(
     if config.encoder_dropout >= 0:
         set_dropout(encoder, config.encoder_dropout)
     reinitialise(encoder, config.reinitialised_layers)
+    frozen = freeze(encoder, config)
+    adapted = add_adapter(encoder, config) if config.lora_rank else None
     del tokenizer
     words.put_tokenizer_away()
     return_freed_memory()
     model = TokenTagger(encoder, len(tags), config.dropout)
     if beside:
         beside.join(model, load_masked_lm(config.backbone, cache))
-    loss, steps = _optimise(model.to(device), examples, words.specials, config, device, at_once, on_progress, beside)
+    loss, steps = _optimise(
+        model.to(device), examples, words.specials, config, device, at_once, on_progress, frozen, beside
+    )
     if beside:
         beside.leave(model)
+    adapter = merge_adapter(adapted, sha256) if adapted else None
     return_freed_memory()
-    tagger = Tagger(model.eval(), words, list(labels), config)
+    tagger = Tagger(model.eval(), words, list(labels), config, adapter=adapter)
     predicted = [prediction.spans for prediction in tagger.predict(sentences)]
     report = TrainReport(
         seconds=0.0,
@@ -341,6 +348,7 @@ def _optimise(
     device: torch.device,
     at_once: int,
     on_progress: OnProgress | None,
+    frozen: FrozenLayers | None = None,
     beside: SecondLoss | None = None,
 ) -> tuple[float, int]:
     """Run the optimiser; returns the mean loss per word of the last tenth of the steps, and their number.
@@ -353,7 +361,6 @@ def _optimise(
     if device.type == "cpu":
         use_fast_dropout(model, config.seed)
     hide = _hide_words(config, specials.mask)
-    frozen = freeze(model.encoder, config)
     bfloat16 = config.mixed_precision and has_bfloat16(device)
     losses: list[float] = []
     model.train()

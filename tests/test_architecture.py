@@ -21,6 +21,7 @@ TORCH_MODULES = {
     "half_precision",
     "idle_head",
     "inference",
+    "lora",
     "masked_lm",
     "model",
     "optimiser",
