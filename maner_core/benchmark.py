@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -111,7 +112,6 @@ def run_grid(grid: Grid, out: Path, *, show_progress: bool = True) -> Outcome:
     jobs, left_out = list(_jobs(grid, sets)), _too_small(grid, sets)
     if not jobs:
         raise InvalidInput(f"no set has enough training sentences: {'; '.join(left_out)}")
-    out.mkdir(parents=True, exist_ok=True)
     with _alone(out):
         drop_unfinished_line(out / RUNS)
         known = read_runs(out / RUNS)
@@ -217,7 +217,7 @@ def _make(job: Job, grid: Grid, out: Path, versions: Mapping[str, str], on_share
     except ManerError as failure:
         error = str(failure)
     except Exception as failure:  # a grid goes on for days: whatever breaks one run must not cost the others
-        error = f"{type(failure).__name__}: {str(failure).strip().partition(chr(10))[0]}"
+        error = _with_place(failure)
     return Run(
         cell=job.cell,
         preset=grid.preset,
@@ -229,6 +229,13 @@ def _make(job: Job, grid: Grid, out: Path, versions: Mapping[str, str], on_share
         error=error,
         **measured,
     )
+
+
+def _with_place(failure: Exception) -> str:
+    """An unexpected failure in one line: `KeyError: 'x' (training.py:12)`."""
+    place = traceback.extract_tb(failure.__traceback__)[-1]
+    reason = str(failure).strip().partition("\n")[0]
+    return f"{type(failure).__name__}: {reason} ({Path(place.filename).name}:{place.lineno})"
 
 
 def _measure(job: Job, out: Path, on_share: OnShare) -> dict[str, Any]:
@@ -257,8 +264,11 @@ def _scores(
     drawn: conll.Corpus, test: conll.Corpus, predicted: Sequence[Any], report: "TrainReport", test_seconds: float
 ) -> dict[str, Any]:
     scores = f1_report(test.spans, predicted)
+    trained_on = {tuple(words) for words in drawn.sentences}
     return {
         "drawn": sha256("\n".join(" ".join(words) for words in drawn.sentences).encode()).hexdigest()[:12],
+        "n_test": len(test.sentences),
+        "n_seen": sum(tuple(words) in trained_on for words in test.sentences),
         "f1": scores.f1,
         "precision": scores.precision,
         "recall": scores.recall,
@@ -301,7 +311,12 @@ def _versions() -> dict[str, str]:
 
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
-    """Nobody else writes to `out` meanwhile; what a killed process left there of a run is cleared away."""
+    """`out` exists and nobody else writes to it meanwhile; what a killed process left there of a run is cleared away."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / ".lock").touch()
+    except OSError as error:
+        raise InvalidInput(f"{out} cannot be written ({error.strerror}); choose another --out") from None
     with (out / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

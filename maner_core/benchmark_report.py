@@ -183,6 +183,7 @@ def _preface(runs: Sequence[Run]) -> str:
     lines = [
         f"{len(good)} runs, {len(runs) - len(good)} failed; {days[0]} to {days[-1]}; on {', '.join(devices) or 'nothing'}.",
         "F1 is strict (IOB2, entity level, micro-averaged), in points; ± is the sample deviation over seeds.",
+        "Seen is the share of the test sentences that are among the training sentences as well.",
         "A seed draws the training sentences, the same ones for every system, and starts the training.",
         "Gains are over SNER with the same seeds; their 95% intervals and two-sided p come from a paired bootstrap over",
         f"seeds and test sentences ({DRAWS:,} draws; with one seed over the sentences alone) and are not corrected for the",
@@ -206,15 +207,19 @@ def _score_table(block: Block) -> str:
             return "failed" if (set_name, system) in failed else NOT_RUN
         return _mean(score.f1, score.deviation) + _of_seeds(score.n_seeds, block.n_seeds)
 
-    rows = [[name, scripts[name], *(cell(name, system) for system in block.systems)] for name in block.set_names]
+    seen = {score.set_name: f"{100 * score.seen:.0f}%" for score in block.scores}
+    rows = [
+        [name, scripts[name], seen.get(name, ""), *(cell(name, system) for system in block.systems)]
+        for name in block.set_names
+    ]
     grand = {mean.system: mean for mean in block.grand}
     if len(block.set_names) > 1 and grand:
         n_sets = next(iter(grand.values())).n_sets
         rows.append(
-            [f"**mean of {n_sets} sets**", ""]
+            [f"**mean of {n_sets} sets**", "", ""]
             + [_mean(grand[system].f1, grand[system].deviation) if system in grand else "" for system in block.systems]
         )
-    return _table(f"F1 by set, {block.n_seeds} seeds", ["set", "script", *block.systems], rows)
+    return _table(f"F1 by set, {block.n_seeds} seeds", ["set", "script", "seen", *block.systems], rows)
 
 
 def _gain_table(block: Block) -> str:

@@ -67,6 +67,10 @@ class Run:
     error: str = ""
     drawn: str = ""
     """Fingerprint of the training sentences: the same for every system."""
+    n_test: int = 0
+    """Test sentences."""
+    n_seen: int = 0
+    """Test sentences whose words are, all of them, those of a drawn training sentence."""
     f1: float = 0.0
     precision: float = 0.0
     recall: float = 0.0

@@ -26,6 +26,8 @@ class Score:
 
     set_name: str
     script: str
+    seen: float
+    """Share of the test sentences that are among the drawn training sentences, 0 to 1."""
     system: str
     n_seeds: int
     f1: float
@@ -136,6 +138,7 @@ def scores(runs: Sequence[Run]) -> list[Score]:
         Score(
             set_name=set_name,
             script=group[0].script,
+            seen=fmean(run.n_seen / max(1, run.n_test) for run in group),
             system=system,
             n_seeds=len(group),
             f1=fmean(run.f1 for run in group),

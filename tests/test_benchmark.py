@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -88,6 +89,8 @@ def test_a_grid_runs_end_to_end_and_keeps_everything_of_each_run(
     assert {"torch", "transformers", "numpy", "python", "maner_core"} == set(first["versions"])
     counts = unpack_counts(first["counts"])
     assert counts.shape == (5, 3)
+    # The test sentences are those of training, in another order: 4 of 8 were drawn, and 5 of 8 are tested.
+    assert (first["n_test"], 1 <= first["n_seen"] <= 4) == (5, True)
     found, predicted, gold = counts.sum(axis=0)
     assert first["f1"] == pytest.approx(2 * found / (predicted + gold) if predicted + gold else 0)
     written = {file.name for file in tmp_path.rglob("*") if file.is_file()}
@@ -148,6 +151,28 @@ def test_an_adaptation_reads_every_training_sentence_without_its_labels(place: P
     assert (run["error"], run["config"]["adaptation"], run["training"]["steps"]) == ("", "beside", 3)
 
 
+def test_an_unexpected_failure_is_kept_with_its_place(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from maner_core import training
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("division by zero\nin two lines")
+
+    monkeypatch.setattr(training, "train", broken)
+    assert main(["benchmark", *SET, "--out", str(tmp_path)]) == 1
+    reasons = {re.sub(r"\d+", "1", run["error"]) for run in lines_of(tmp_path)}
+    assert reasons == {"ZeroDivisionError: division by zero (test_benchmark.py:1)"}
+
+
+def test_a_place_that_cannot_be_written_is_refused(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert main(["benchmark", *SET, "--out", str(tmp_path / "file" / "out")]) == 1
+    assert "cannot be written (Not a directory); choose another --out" in capsys.readouterr().err
+
+
 def test_two_benchmarks_never_write_to_one_folder(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -172,7 +197,7 @@ def test_a_failed_run_is_kept_with_its_reason_and_the_others_go_on(
     assert failed["error"].startswith("the backbone 'empty' cannot be loaded")
     assert (good["error"], good["training"]["steps"]) == ("", 3)
     report = (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert "| toy/swa | Latin | failed |" in report
+    assert "| toy/swa | Latin |  | failed |" in report
     assert "- toy/swa, 4 sentences, empty, sner, seed 12345: the backbone 'empty' cannot be loaded" in report
     # The same command tries it again; once it works, nothing has failed any more.
     tiny_bert(place / "empty")
@@ -296,6 +321,8 @@ def run_of(language: str, system: str, seed: int, counts: Sequence[Sequence[int]
         "counts": pack_counts(table),
         "training": {"seconds": 10.0, "train_f1": 0.95, "peak_memory_bytes": 2 * 10**9, "restarts": 1, "device": "cpu"},
         "test_seconds": 2.0,
+        "n_test": 8,
+        "n_seen": 2,
     }
     return Run(cell, **{**values, **more})
 
@@ -395,9 +422,9 @@ def report_of(runs: Sequence[Run]) -> str:
 def test_the_report_names_means_gains_and_what_was_not_run() -> None:
     report = report_of([*RUNS, run_of("bam", "maner", 1, HALF), run_of("bam", "sner", 2, ALL, error="no memory")])
     assert "## default, bundled, 100 training sentences" in report
-    assert "| toy/swa | Latin | 62.5 ± 17.7 | 87.5 ± 17.7 |" in report
-    assert "| toy/bam | Latin | failed | 50.0 (1 of 2 seeds) |" in report
-    assert "| **mean of 2 sets** |  | 81.2 ± 8.8 | 81.2 ± 26.5 |" in report
+    assert "| toy/swa | Latin | 25% | 62.5 ± 17.7 | 87.5 ± 17.7 |" in report
+    assert "| toy/bam | Latin | 25% | failed | 50.0 (1 of 2 seeds) |" in report
+    assert "| **mean of 2 sets** |  |  | 81.2 ± 8.8 | 81.2 ± 26.5 |" in report
     assert "| toy/swa | +25.0 (+40%) [+25.0, +25.0] p 0.001 |" in report
     assert "| toy/bam | not run |" in report
     assert "| toy | maner | 2 | 81.2 | 81.2 | +0.0 [" in report
@@ -463,3 +490,18 @@ def test_figures_are_drawn_for_sets_gains_and_sizes(tmp_path: Path) -> None:
     assert all(file.read_bytes().startswith(b"<svg") for file in figures)
     assert all(file.with_suffix(".png").read_bytes().startswith(b"\x89PNG") for file in figures)
     assert ">swa<" in figures[0].read_text(encoding="utf-8")
+
+
+def test_without_the_packages_for_figures_there_are_still_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from maner_core import benchmark_figures
+    from maner_core.benchmark_report import write_report
+    from maner_core.benchmark_runs import append_run
+
+    monkeypatch.setattr(benchmark_figures, "find_spec", lambda name: None)
+    append_run(tmp_path / "runs.jsonl", RUNS[0])
+    assert {file.suffix for file in write_report(tmp_path, tmp_path / "runs.jsonl")} == {".md", ".csv"}
+    assert "None were drawn: they need the packages altair and vl-convert-python." in (
+        tmp_path / "report.md"
+    ).read_text(encoding="utf-8")
