@@ -1,4 +1,4 @@
-"""One round of active learning, top to bottom: train -> evaluate -> gate -> score -> select -> suggest -> queue.
+"""One round of active learning, top to bottom: (adapt ->) train -> evaluate -> gate -> score -> select -> suggest -> queue.
 
 The one place where tagger, sampling and store meet; the worker runs it in a process of its own and the simulation in a
 loop. Importing this module loads no torch: training and inference are imported when a round needs them.
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from annotation.adapted_backbone import adapted, adapted_folder
 from annotation.sampling import (
     ACQUISITION_FUNCTIONS,
     NEEDS_STATES,
@@ -30,7 +31,15 @@ from annotation.sampling import (
     why,
 )
 from annotation.serving import checkpoint_folder, evaluate, evaluation_labels, judge, prune_checkpoints, run_folder
-from annotation.tagging import LoadedTagger, TaggerPrediction, Tools, TrainFunction, TrainProgress, real_tools
+from annotation.tagging import (
+    AdaptFunction,
+    LoadedTagger,
+    TaggerPrediction,
+    Tools,
+    TrainFunction,
+    TrainProgress,
+    real_tools,
+)
 from maner_core.config import TrainConfig
 from maner_core.errors import ManerError, RunFailed, RunStopped
 from maner_core.spans import OUTSIDE, Span, iob2_tags
@@ -66,7 +75,7 @@ STOPPED = "The worker was stopped during this run; it starts again with the next
 
 READ_AT_ONCE = 4000  # sentences handed to the tagger together
 
-Phase = str  # training, evaluating, scoring, suggesting
+Phase = str  # adapting, training, evaluating, scoring, suggesting
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +164,13 @@ def run_round(
         raise RunFailed(f"none of the {len(labelled.ids)} labelled sentences has an entity yet; label some first")
     number = max((run.round for run in store.runs(project.id) if run.state is RunState.DONE), default=0) + 1
     settings, seed = project.settings, run_seed(project.settings.seed, number, attempt)
-    asked = {"system": settings.system, "backbone": settings.backbone, **(overrides or {}), "seed": seed}
+    asked = {
+        "system": settings.system,
+        "backbone": settings.backbone,
+        "adaptation": settings.adaptation,
+        **(overrides or {}),
+        "seed": seed,
+    }
     stored = {
         "preset": settings.preset,
         "train": asked,
@@ -198,10 +213,12 @@ class _Round:
     labelled: TrainingSet
     on_progress: OnProgress
     seconds: dict[Phase, float] = field(default_factory=dict)
+    text: list[tuple[str, ...]] = field(default_factory=list)
+    """The unlabelled sentences, for an adaptation."""
 
     def complete(self, tools: Tools | None) -> None:
-        self.tell("training", 0.0, None, f"Training on {len(self.labelled.ids)} sentences")
         tools = tools or real_tools()
+        adaptation = self.adapt(tools.adapt)
         report = self.train(tools.train)
         tagger = tools.load(run_folder(self.home, self.run.id))
         predictions = self.predict_reserve(tagger)
@@ -213,15 +230,34 @@ class _Round:
             tagger = tools.load(checkpoint_folder(self.home, self.store.run(source)))
         pool = _ScoredPool(self.store.unlabelled_pool(self.project.id), tagger)
         metrics |= self.choose_next(pool, source)
-        metrics |= {"seconds": self.seconds, "p_worse": verdict.p_worse}
+        metrics |= {"adaptation": adaptation, "seconds": self.seconds, "p_worse": verdict.p_worse}
         checkpoint = str(run_folder(self.home, self.run.id).relative_to(self.home))
         self.store.finish_run(self.run.id, metrics, checkpoint, verdict.serves, verdict.why)
 
     def tell(self, phase: Phase, progress: float, seconds_left: float | None, message: str) -> None:
         self.on_progress(RoundProgress(self.run.id, phase, progress, seconds_left, message))
 
+    def adapt(self, adapt: AdaptFunction) -> dict[str, Any] | None:
+        """Learn from the unlabelled sentences before the training, where that is due; the report of it."""
+        started, folder = time.monotonic(), adapted_folder(self.home, self.project.id)
+        if self.config.adaptation != "none":
+            self.text = [sentence.tokens for sentence in self.store.unlabelled_pool(self.project.id)]
+        message = f"Reading {len(self.text)} unlabelled sentences before the training"
+        if self.config.adaptation == "before":
+            self.tell("adapting", 0.0, None, message)
+
+        def step(progress: TrainProgress) -> None:
+            told = f"{message}, step {progress.step} of {progress.steps}"
+            self.tell("adapting", progress.step / progress.steps, progress.seconds_left, told)
+
+        self.config, report = adapted(self.config, self.text, folder, adapt, step)
+        if report is not None:
+            self.seconds["adapting"] = time.monotonic() - started
+        return report
+
     def train(self, train: TrainFunction) -> Any:
         started = time.monotonic()
+        self.tell("training", 0.0, None, f"Training on {len(self.labelled.ids)} sentences")
         self.store.add_training_sentences(self.run.id, self.labelled.ids)
 
         def step(progress: TrainProgress) -> None:
@@ -234,6 +270,7 @@ class _Round:
             [label.name for label in self.project.settings.labels],
             self.config,
             run_folder(self.home, self.run.id),
+            self.text if self.config.adaptation == "beside" else (),
             step,
         )
         self.seconds["training"] = time.monotonic() - started

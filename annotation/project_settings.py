@@ -30,7 +30,7 @@ def checked(settings: ProjectSettings) -> ProjectSettings:
     _check_keys(settings.labels)
     query_strategy(settings.strategy)
     input_scheme(settings.system)
-    TrainConfig.preset(settings.preset)
+    TrainConfig.preset(settings.preset, adaptation=settings.adaptation)
     return settings
 
 

@@ -138,12 +138,13 @@ def prune_checkpoints(store: Store, project_id: int, home: Path) -> list[int]:
             shutil.rmtree(folder, ignore_errors=True)
             deleted.append(run.id)
     _sweep(home / "runs")
+    _sweep(home / "backbones")
     return deleted
 
 
-def _sweep(runs: Path) -> None:
+def _sweep(folder: Path) -> None:
     """Delete what killed workers left half written: nobody takes an hour to write a checkpoint."""
-    for unfinished in runs.glob(".unfinished-*"):
+    for unfinished in folder.glob(".unfinished-*"):
         with suppress(FileNotFoundError):  # its writer was alive after all and has just renamed it
             if time.time() - unfinished.stat().st_mtime > UNFINISHED_SECONDS:
                 shutil.rmtree(unfinished, ignore_errors=True)

@@ -5,6 +5,7 @@ Importing this module loads no torch.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -59,6 +60,7 @@ TrainFunction = Callable[
         Sequence[str],  # labels
         TrainConfig,
         Path,  # folder of the checkpoint
+        Sequence[Sequence[str]],  # sentences without labels, for an adaptation beside the training
         Callable[[TrainProgress], None],  # called after each step, may raise to stop
     ],
     Any,
@@ -67,13 +69,38 @@ TrainFunction = Callable[
 
 LoadFunction = Callable[[Path], LoadedTagger]
 
+AdaptFunction = Callable[
+    [
+        Sequence[Sequence[str]],  # sentences without labels
+        TrainConfig,
+        Path,  # folder of the backbone
+        Callable[[TrainProgress], None],  # called after each step, may raise to stop
+    ],
+    Any,
+]
+"""maner_core.adaptation.adapt, or a stand-in; returns a dataclass of plain values."""
+
+
+def adapt_backbone(
+    text: Sequence[Sequence[str]],
+    config: TrainConfig,
+    folder: Path,
+    on_progress: Callable[[TrainProgress], None],
+    cache: Path | None = None,
+) -> Any:
+    """maner_core's own adaptation; torch is imported when it is called."""
+    from maner_core import adaptation
+
+    return adaptation.adapt(text, config, folder, on_progress, cache=cache)
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """How to train a tagger and how to load one."""
+    """How to train a tagger, how to load one, and how to adapt the backbone it starts from."""
 
     train: TrainFunction
     load: LoadFunction
+    adapt: AdaptFunction = adapt_backbone
 
 
 def real_tools(cache: Path | None = None) -> Tools:
@@ -85,15 +112,16 @@ def real_tools(cache: Path | None = None) -> Tools:
         labels: Sequence[str],
         config: TrainConfig,
         folder: Path,
+        text: Sequence[Sequence[str]],
         on_progress: Callable[[TrainProgress], None],
     ) -> Any:
         from maner_core import training
 
-        return training.train(sentences, spans, labels, config, folder, on_progress, cache=cache)
+        return training.train(sentences, spans, labels, config, folder, on_progress, text=text, cache=cache)
 
     def load(folder: Path) -> LoadedTagger:
         from maner_core.inference import Tagger
 
         return Tagger.load(folder, cache=cache)
 
-    return Tools(train, load)
+    return Tools(train, load, partial(adapt_backbone, cache=cache))

@@ -60,7 +60,7 @@ def duration(seconds: float) -> str:
 def _working(run: Run, missing: int) -> WorkState:
     if (datetime.now(UTC) - run.heartbeat_at).total_seconds() > 2 * WORKER_SILENT_SECONDS:
         return WorkState("idle", "The training was interrupted and starts again soon", missing, run=run)
-    training = run.phase in ("", "training")
+    training = run.phase in ("", "adapting", "training")
     text = run.message or (f"Training on {run.n_train} sentences" if training else "Choosing the next sentences")
     return WorkState("training" if training else "scoring", text, missing, run.progress, run.seconds_left, run)
 

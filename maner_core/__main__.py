@@ -161,7 +161,7 @@ def adapt_command(
         report = adapt(sentences, config, out, on_progress)
     result = {"backbone": str(out), "config": config.to_dict(), **asdict(report)}
     line = (
-        f"{out} written: {report.steps:,} steps on {report.sentences:,} sentences in {report.seconds:.0f} s on "
+        f"{out} written: {report.steps:,} steps on {report.sentences_read:,} sentences in {report.seconds:.0f} s on "
         f"{report.device}, loss {report.first_loss:.2f} at first, {report.loss:.2f} at the end."
     )
     _show(result, [line], as_json)

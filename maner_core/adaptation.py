@@ -24,7 +24,7 @@ from accelerate.utils import set_seed
 from torch import Tensor
 
 from maner_core.backbones import load_masked_lm, load_tokenizer, quiet_transformers
-from maner_core.config import TrainConfig
+from maner_core.config import ADAPTATION_RECORD, TrainConfig
 from maner_core.devices import best_device, has_bfloat16, return_freed_memory, reused_memory
 from maner_core.dropout import use_fast_dropout
 from maner_core.encoding import WordEncoder, longest_window
@@ -33,9 +33,6 @@ from maner_core.masked_lm import WordGuesser, add_gradients
 from maner_core.masking import HiddenWords, MaskedInput, some_of
 from maner_core.optimiser import Optimiser
 from maner_core.training import OnProgress, Progress
-
-RECORD = "adaptation.json"
-"""The file in an adapted backbone that says what it was made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,9 @@ class AdaptReport:
     loss: float
     """Over the last tenth of the steps."""
     sentences: int
-    """Sentences that were there to read; those beyond `mlm_steps` times `mlm_batch_size` were left out by chance."""
+    """Sentences of the text."""
+    sentences_read: int
+    """Those of them that were read: no more than all steps can hold, drawn by chance."""
     subwords: int
     """Different sub-words among which the guess was."""
     device: str
@@ -96,7 +95,8 @@ def adapt(
         steps=len(losses),
         first_loss=float(np.mean(losses[:tenth])),
         loss=float(np.mean(losses[-tenth:])),
-        sentences=len(read),
+        sentences=len(text),
+        sentences_read=len(read),
         subwords=len(used),
         device=str(model.encoder.device),
         seed=config.seed,
@@ -151,7 +151,7 @@ def _save(
             _whole(model, used, config.backbone, cache).save_pretrained(unfinished)
             tokenizer.save_pretrained(unfinished)
         record = {"config": config.to_dict(), "report": asdict(report), "versions": {"torch": torch.__version__}}
-        (unfinished / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=2), encoding="utf-8")
+        (unfinished / ADAPTATION_RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=2), encoding="utf-8")
         unfinished.chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(unfinished, folder)

@@ -7,6 +7,8 @@ from typing import Any
 from maner_core.encoding import MIN_WINDOW
 from maner_core.errors import InvalidConfig, UnknownName
 
+ADAPTATION_RECORD = "adaptation.json"
+"""The file in an adapted backbone that says what it was made of: the TrainConfig, the report, versions."""
 ADAPTATIONS = ("none", "before", "beside")
 """When hidden words of unlabelled text are guessed."""
 

@@ -59,6 +59,7 @@ def check_settings(settings: ProjectSettings) -> None:
         "system": settings.system,
         "backbone": settings.backbone,
         "preset": settings.preset,
+        "adaptation": settings.adaptation,
     }
     for field, text in texts.items():
         refuse_unstorable(text, field)

@@ -23,6 +23,7 @@ PLAIN_SETTINGS = (
     "system",
     "backbone",
     "preset",
+    "adaptation",
     "seed",
     "suggestion_threshold",
     "reserve_fraction",

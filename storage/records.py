@@ -88,6 +88,7 @@ class ProjectSettings:
     system: str = "maner"
     backbone: str = "bundled"
     preset: str = "default"
+    adaptation: str = "none"  # to the unlabelled sentences: none, before or beside the training
     seed: int = 12345
     suggest_when: SuggestWhen = SuggestWhen.ALWAYS
     suggestion_threshold: float = 0.5  # spans below this confidence are left out, 0..1

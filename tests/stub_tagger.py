@@ -3,14 +3,14 @@
 import json
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from annotation.tagging import LoadedTagger, Tools, TrainProgress
-from maner_core.config import TrainConfig
+from maner_core.config import ADAPTATION_RECORD, TrainConfig
 from maner_core.errors import NoCheckpoint
 from maner_core.spans import Span, iob2_tags, repair_tags, spans_to_tags, tags_to_spans
 
@@ -29,6 +29,11 @@ class StubReport:
     train_f1: float
     seed: int
     peak_memory_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class StubAdaptReport:
+    sentences: int
 
 
 @dataclass(frozen=True)
@@ -103,8 +108,10 @@ def train(
     labels: Sequence[str],
     config: TrainConfig,
     folder: Path,
+    text: Sequence[Sequence[str]],
     on_progress: Callable[[TrainProgress], None],
 ) -> StubReport:
+    assert bool(text) == (config.adaptation != "none")
     for step in range(1, STEPS + 1):
         on_progress(StubProgress(step, STEPS, float(STEPS - step)))
     memory = {
@@ -121,4 +128,16 @@ def load(folder: Path) -> LoadedTagger:
     return StubTagger.load(folder)
 
 
-STUB = Tools(train, load)
+def adapt(
+    text: Sequence[Sequence[str]], config: TrainConfig, folder: Path, on_progress: Callable[[TrainProgress], None]
+) -> StubAdaptReport:
+    for step in range(1, STEPS + 1):
+        on_progress(StubProgress(step, STEPS, float(STEPS - step)))
+    folder.mkdir(parents=True, exist_ok=True)
+    report = StubAdaptReport(len(text))
+    record = {"config": config.to_dict(), "report": asdict(report)}
+    (folder / ADAPTATION_RECORD).write_text(json.dumps(record), encoding="utf-8")
+    return report
+
+
+STUB = Tools(train, load, adapt)

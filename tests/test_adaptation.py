@@ -11,9 +11,9 @@ import torch
 from encoders import FAST, HIDDEN, LABELS, SENTENCES, SPANS, TINY_ENCODERS, tiny_bert, tiny_xlmr
 from safetensors.torch import load_file
 
-from maner_core.adaptation import RECORD, adapt
+from maner_core.adaptation import adapt
 from maner_core.backbones import load_backbone, load_masked_lm, load_tokenizer
-from maner_core.config import TrainConfig
+from maner_core.config import ADAPTATION_RECORD, TrainConfig
 from maner_core.encoding import WordEncoder
 from maner_core.errors import InvalidConfig, InvalidInput, RunFailed, UnknownName, UnsupportedBackbone
 from maner_core.inference import Tagger
@@ -199,8 +199,9 @@ def test_progress_counts_every_step_and_the_record_says_what_was_done(bert: Path
         (1, 3, "adapting"), (2, 3, "adapting"), (3, 3, "adapting")
     ]  # fmt: skip
     assert heard[0].seconds_left > heard[-1].seconds_left == 0.0
-    assert (report.steps, report.sentences, report.seed) == (3, 12, 7)  # three steps cannot read more than twelve
-    record = json.loads((tmp_path / "adapted" / RECORD).read_text(encoding="utf-8"))
+    assert (report.steps, report.sentences, report.seed) == (3, 40, 7)
+    assert report.sentences_read == 12  # three steps of four
+    record = json.loads((tmp_path / "adapted" / ADAPTATION_RECORD).read_text(encoding="utf-8"))
     assert TrainConfig.from_dict(record["config"]) == config
     assert record["report"]["loss"] == report.loss
 

@@ -39,6 +39,7 @@ def test_other_keys_are_free(key: str) -> None:
         ({"strategy": "best"}, UnknownName, "no query strategy 'best'"),
         ({"system": "crf"}, UnknownName, "no system 'crf'"),
         ({"preset": "fast"}, UnknownName, "no preset 'fast'"),
+        ({"adaptation": "after"}, UnknownName, "no adaptation 'after'"),
     ],
 )
 def test_a_broken_rule_is_named(change: dict[str, object], error: type[ManerError], message: str) -> None:

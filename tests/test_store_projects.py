@@ -24,6 +24,7 @@ def test_a_project_comes_back_as_it_was_created(store: Store) -> None:
         system="sner",
         backbone="xlm-roberta-base",
         preset="paper",
+        adaptation="before",
         seed=7,
         suggest_when=SuggestWhen.EARNED,
         suggestion_threshold=0.25,

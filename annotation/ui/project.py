@@ -8,6 +8,7 @@ from zlib import crc32
 import pandas as pd
 import streamlit as st
 
+from annotation.adapted_backbone import FEWEST_SENTENCES
 from annotation.labels import DEFAULT_LABEL_NAMES, make_labels
 from annotation.permissions import Action
 from annotation.project_settings import checked
@@ -15,7 +16,7 @@ from annotation.sampling import QUERY_STRATEGIES
 from annotation.ui import navigation
 from annotation.ui.session import allow, allows, choose_project, chosen_project, current_store
 from annotation.ui.text import plain
-from maner_core.config import PRESETS
+from maner_core.config import ADAPTATIONS, PRESETS
 from maner_core.encoding import INPUT_SCHEMES
 from maner_core.errors import ManerError
 from storage import Label, Project, ProjectSettings, SuggestWhen
@@ -50,6 +51,11 @@ _SYSTEMS = {
     "maner_rand": "maner_rand: an untrained token before each word",
     "sner": "sner: the first sub-word of each word",
     "mlm_ner": "mlm_ner: the same, with some words masked while training",
+}
+_ADAPTATIONS = {
+    "none": "No",
+    "before": "Before the first training: the backbone guesses hidden words of them",
+    "beside": "Beside every training: hidden words are guessed as well",
 }
 _MAKING_NEW = "making_new_project"
 
@@ -285,6 +291,15 @@ def _learning(settings: ProjectSettings, start: ProjectSettings, key: str) -> Pr
         preset = right.selectbox(
             "Training preset", list(PRESETS), index=list(PRESETS).index(start.preset), key=f"preset_{key}"
         )
+        adaptation = left.selectbox(
+            "Learn from unlabelled sentences too",
+            list(ADAPTATIONS),
+            index=list(ADAPTATIONS).index(start.adaptation),
+            format_func=lambda name: _ADAPTATIONS.get(name, name),
+            key=f"adaptation_{key}",
+            help=f"Needs {FEWEST_SENTENCES} unlabelled sentences. Before: once, and again when they have become many more; "
+            "beside: every training takes about three times as long",
+        )
         reserve = left.slider(
             "Share of imported sentences kept for evaluation",
             0,
@@ -303,6 +318,7 @@ def _learning(settings: ProjectSettings, start: ProjectSettings, key: str) -> Pr
         system=system,
         strategy=strategy,
         preset=preset,
+        adaptation=adaptation,
         reserve_fraction=reserve / 100,
         seed=int(seed),
     )
