@@ -38,9 +38,9 @@ from transformers.utils import logging
 from maner_core.attention import use_fast_attention
 from maner_core.backbone_checks import check_kind, check_tokenizer, check_vocabulary, check_weights
 from maner_core.errors import UnsupportedBackbone
+from maner_core.hub import BUNDLED, find_backbone
 from maner_core.idle_head import take_back_norm
 
-BUNDLED = "bundled"
 BUNDLED_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 _BLOCK_BYTES = 18  # f16 scale and 32 weights of 4 bits
 
@@ -60,8 +60,8 @@ def load_backbone(name: str, cache: Path | None = None) -> tuple[Any, Any]:
 
 def load_tokenizer(name: str, cache: Path | None = None) -> Any:
     """The fast tokenizer alone. Raises UnsupportedBackbone when it lacks a special token that a tagger needs."""
+    source = _source(name, cache)
     with _named(name), quiet_transformers():
-        source = _source(name, cache)
         check_kind(AutoConfig.from_pretrained(source))
         tokenizer = _read_tokenizer(source)
         check_tokenizer(tokenizer)
@@ -108,16 +108,15 @@ def load_masked_lm(name: str, cache: Path | None = None) -> tuple[Any, bool]:
 
     The bundled backbone has none, so it gets a new one. Raises UnsupportedBackbone.
     """
+    source = _source(name, cache)
     with _named(name), quiet_transformers():
-        model, info = AutoModelForMaskedLM.from_pretrained(
-            _source(name, cache), dtype=torch.float32, output_loading_info=True
-        )
+        model, info = AutoModelForMaskedLM.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
     use_fast_attention(model)
     return model, not info["missing_keys"]
 
 
 def _source(name: str, cache: Path | None) -> str | Path:
-    return bundled_folder(cache) if name == BUNDLED else name
+    return bundled_folder(cache) if name == BUNDLED else find_backbone(name)
 
 
 @contextmanager

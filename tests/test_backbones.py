@@ -1,19 +1,24 @@
 """The bundled backbone, built once from the real weight file, and backbones by name."""
 
 import json
+import shutil
 import struct
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import huggingface_hub.constants
 import numpy as np
 import pytest
 import torch
 from encoders import SENTENCES, SPANS, tiny_bert, tiny_modernbert
+from huggingface_hub import HfApi
+from huggingface_hub.errors import RepositoryNotFoundError
 from transformers import BertConfig, BertModel, GPT2Config, GPT2Model, PreTrainedModel, T5Config, T5Model
 
-from maner_core import backbones
+from maner_core import backbones, hub
 from maner_core.backbones import (
     BundledWeights,
     bundled_folder,
@@ -178,6 +183,39 @@ def test_an_unknown_backbone_is_one_clear_sentence(tmp_path: Path, monkeypatch: 
             "; give 'bundled', a model id of the hub that this machine can reach, or a folder that holds one"
         )
         assert "\n" not in message
+
+
+def test_a_hub_that_never_answers_is_given_up_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    monkeypatch.setattr(hub, "HUB_SECONDS", 0.05)
+    monkeypatch.setattr(HfApi, "model_info", lambda *_, **__: released.wait(60))
+    with pytest.raises(UnsupportedBackbone, match="the hub cannot be reached, and this machine has no copy of it"):
+        load_backbone("no-such/model")
+    released.set()
+
+
+def test_a_backbone_of_the_hub_is_loaded_from_its_copy_where_the_hub_is_out_of_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    copy = tmp_path / "models--somebody--tiny"
+    shutil.copytree(tiny_bert(tmp_path / "bert"), copy / "snapshots" / "abc")
+    (copy / "refs").mkdir()
+    (copy / "refs" / "main").write_text("abc", encoding="utf-8")
+    assert hub.find_backbone("somebody/tiny") == copy / "snapshots" / "abc"
+    encoder, tokenizer = load_backbone("somebody/tiny")
+    assert tokenizer.mask_token == "[MASK]"
+    assert encoder.config.hidden_size > 0
+
+
+def test_a_model_the_hub_does_not_have_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RepositoryNotFoundError("404", response=MagicMock())
+
+    monkeypatch.setattr(HfApi, "model_info", refuse)
+    with pytest.raises(UnsupportedBackbone, match="the hub has no model of this name"):
+        hub.find_backbone("no-such/model")
 
 
 def test_a_folder_with_a_broken_configuration_is_refused(tmp_path: Path) -> None:

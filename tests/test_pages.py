@@ -1,12 +1,15 @@
 """Every page run by Streamlit's own test runner on a real store: what it shows, and that looking changes nothing."""
 
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from annotation import backbone_lookup
 from annotation.labels import make_labels
+from maner_core.errors import UnsupportedBackbone
 from maner_core.spans import Span
 from storage import (
     AnnotationDraft,
@@ -238,6 +241,27 @@ def test_the_project_in_the_address_is_the_one_shown(store: Store, project: Proj
     other = store.create_project(ProjectSettings(name="Nyingine", labels=make_labels(("PER",))))
     assert "Nyingine has no sentences yet" in shown(page("dashboard", store, project=str(other.id)).run())
     assert "no sentences yet" not in shown(page("dashboard", store, project=str(project.id)).run())
+
+
+def test_a_backbone_that_cannot_be_had_is_said_beside_its_name(
+    store: Store, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = threading.Event()
+
+    def find(name: str) -> str:
+        looked.wait(20)
+        raise UnsupportedBackbone(f"the backbone {name!r} cannot be loaded")
+
+    monkeypatch.setattr(backbone_lookup, "_find", find)
+    store.update_project(project.id, replace(project.settings, backbone="no-such/model"))
+    app = page("project", store).run()
+    assert "Looking for it" in shown(app)  # the page does not wait
+    looked.set()
+    for _ in range(200):
+        app.run()
+        if app.warning:
+            break
+    assert "The backbone 'no-such/model' cannot be loaded" in app.warning[0].value.replace("\\", "")
 
 
 @pytest.mark.parametrize("address", ["999", "-1", "x", "9" * 30, ""])

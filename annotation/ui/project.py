@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from annotation.adapted_backbone import FEWEST_SENTENCES
+from annotation.backbone_lookup import BackboneLookup
 from annotation.labels import DEFAULT_LABEL_NAMES, make_labels
 from annotation.permissions import Action
 from annotation.project_settings import checked
@@ -274,6 +275,8 @@ def _learning(settings: ProjectSettings, start: ProjectSettings, key: str) -> Pr
             key=f"backbone_{key}",
             help="bundled works everywhere; else a hub id or a folder with an encoder that has a mask token",
         )
+        with left:
+            _backbone_note(str(backbone or start.backbone).strip())
         system = right.selectbox(
             "System",
             list(INPUT_SCHEMES),
@@ -322,6 +325,28 @@ def _learning(settings: ProjectSettings, start: ProjectSettings, key: str) -> Pr
         reserve_fraction=reserve / 100,
         seed=int(seed),
     )
+
+
+def _backbone_note(name: str) -> None:
+    """Says it when this machine cannot load a backbone; looks again each second until that is known."""
+    looking = _backbone_lookup().problem(name) is None
+
+    def note() -> None:
+        problem = _backbone_lookup().problem(name)
+        if problem is None:
+            st.caption("Looking for it …")
+            return
+        if looking:
+            st.rerun()
+        if problem:
+            st.warning(f"{plain(problem[:1].upper() + problem[1:])}. What counts is the machine of the worker.")
+
+    st.fragment(note, run_every=1 if looking else None)()
+
+
+@st.cache_resource(show_spinner=False)
+def _backbone_lookup() -> BackboneLookup:
+    return BackboneLookup()
 
 
 def _with(options: Sequence[str], chosen: str) -> list[str]:

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -113,10 +113,14 @@ class Job:
                 self.submitted[annotation["id"]] = (annotation["sentence"], spans)
 
     def through_hand_out(self, labels: int) -> None:
-        """Label `labels` sentences with the requests the editor makes, handed straight to the hand-out."""
+        """Label `labels` sentences with the requests the editor makes, handed straight to the hand-out.
+
+        After a pause, in which leases may have run out, it asks again before it goes on, as the editor does.
+        """
         desk, client, held = Desk(self.tool.store), f"main-job-{uuid.uuid4()}", list[BatchItem]()
         outbox: list[dict[str, Any]] = []
-        for number in range(labels + 1):
+        given = 0
+        for number in count():
             body = {
                 "seq": number,
                 "nonce": "main job",
@@ -131,10 +135,11 @@ class Job:
             if outbox:
                 suggested = outbox[0].pop("suggested")
                 self.note_label("hand-out", outbox[0]["sentence"], bool(held), shown=suggested)
-            if number < labels:
-                assert held, "there is nothing left to label"
-                self.paused()
-                outbox = [self.annotate(held.pop(0))]
+                given += 1
+            if given == labels:
+                break
+            assert held, "there is nothing left to label"
+            outbox = [] if self.paused() else [self.annotate(held.pop(0))]
         self.tool.store.release(self.annotator.id, client)
 
     def annotate(self, item: BatchItem) -> dict[str, Any]:
