@@ -43,7 +43,9 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     try:
         await run_in_threadpool(prepare)
     except InvalidConfig as error:
-        sys.exit(f"error: {error}")
+        sys.stderr.write(f"error: {error}\n")
+        current_store().close()
+        os._exit(1)  # sys.exit would bury the sentence under a traceback of the server
     navigation.import_pages()
     gc.collect()
     gc.freeze()  # what is imported by now is never garbage: no collection needs to look at it again

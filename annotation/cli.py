@@ -1,15 +1,14 @@
-"""The commands import, export, status, worker and simulate. Each translates words and calls one function.
+"""The commands import, export, status, worker, simulate and user. Each translates words and calls one function.
 
 Heavy packages are imported inside the commands, so that `--help` answers at once.
 """
 
 import gc
-import json
 import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Never
@@ -17,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Never
 import typer
 
 from annotation.settings import Settings
+from annotation.terminal import AsJson, ProjectName, open_store, print_json
+from annotation.user_cli import users
 from maner_core.encoding import INPUT_SCHEMES
 from maner_core.errors import InvalidInput, ManerError, NotFound
 
@@ -32,9 +33,9 @@ app = typer.Typer(
     add_completion=False,
 )
 
-ProjectName = Annotated[str, typer.Option("--project", metavar="NAME", help="Name of the project.")]
+app.add_typer(users, name="user")
+
 UseAs = Literal["pool", "gold", "evaluation"]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of sentences.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,7 +74,7 @@ def import_command(
     from annotation.hand_out import top_up
     from annotation.importing import import_files
 
-    with _no_garbage_collection(), _store() as store, _progress_bar() as on_progress:
+    with _no_garbage_collection(), open_store() as store, _progress_bar() as on_progress:
         report = import_files(
             store,
             _project_or_settings(store, project, language, labels),
@@ -90,7 +91,7 @@ def import_command(
         )
         top_up(store, report.project_id)
     if as_json:
-        _print_json({"project": project, **report.to_dict()})
+        print_json({"project": project, **report.to_dict()})
     else:
         typer.echo("\n".join(_import_lines(project, report)))
 
@@ -112,7 +113,7 @@ def export_command(
 
     words = {"format": format, "include": ",".join(include or ["labelled"]), "split": split, "scheme": scheme}
     options = ExportOptions.parse(words)
-    with _store() as store:
+    with open_store() as store:
         pieces = export_stream(store, store.project_by_name(project), options)
         if str(out) == "-":
             for piece in pieces:
@@ -120,7 +121,7 @@ def export_command(
             return
         n_bytes = _write_whole(out, pieces)
     if as_json:
-        _print_json({"project": project, "file": str(out), "bytes": n_bytes, **words})
+        print_json({"project": project, "file": str(out), "bytes": n_bytes, **words})
     else:
         typer.echo(f"{out} written ({n_bytes:,} bytes).")
 
@@ -128,11 +129,11 @@ def export_command(
 @app.command("status")
 def status_command(project: ProjectName, as_json: AsJson = False) -> None:
     """Say how far a project is and what its worker does."""
-    with _store() as store:
+    with open_store() as store:
         found = store.project_by_name(project)
         status = _status(store, found)
     if as_json:
-        _print_json(status)
+        print_json(status)
     else:
         typer.echo("\n".join(_status_lines(status)))
 
@@ -180,26 +181,9 @@ def simulate_command(
     )
     means = simulate(train, test, out, config, show_progress=sys.stderr.isatty())
     if as_json:
-        _print_json({"out": str(out), "means": [asdict(mean) for mean in means]})
+        print_json({"out": str(out), "means": [asdict(mean) for mean in means]})
     else:
         typer.echo(as_table(means))
-
-
-# Helpers of several commands.
-
-
-@contextmanager
-def _store() -> Iterator["Store"]:
-    """The store of this environment, brought to this release's tables."""
-    from storage import Store
-
-    with closing(Store(Settings.from_environment().database_url)) as store:
-        store.migrate()
-        yield store
-
-
-def _print_json(fields: dict[str, Any]) -> None:
-    typer.echo(json.dumps(fields, ensure_ascii=False, default=str))
 
 
 # Import.

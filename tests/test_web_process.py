@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -35,10 +36,9 @@ class Web:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("MANER_")}
         with (home / "web.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port),
-                 "--server.address", "127.0.0.1"],
+                [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(self.port)],
                 cwd=ROOT,
-                env={**clean, "MANER_HOME": str(home), **environment},
+                env={**clean, "STREAMLIT_SERVER_ADDRESS": "127.0.0.1", "MANER_HOME": str(home), **environment},
                 stdout=log,
                 stderr=log,
             )  # fmt: skip
@@ -112,6 +112,40 @@ def test_a_first_start_makes_a_demo_project_and_a_second_leaves_it_as_it_is(star
     again = start(MANER_WORKER="0")
     assert again.store.projects() == [project]
     assert again.store.progress(project.id) == first
+
+
+def test_alone_nobody_signs_in_and_only_this_machine_comes_in(start: Start) -> None:
+    web = start(MANER_WORKER="0", MANER_DEMO="0")
+    assert "/join#" not in (web.home / "web.log").read_text()
+    assert web.get("/api/sign-in", b"{}", **{"X-Requested-With": "maner"})[0] == 409
+    assert web.get("/", Host="rebound.example.org")[0] == 403
+    assert web.get("/_stcore/stream", Host="rebound.example.org")[0] == 403
+    assert web.get("/", None, **{"X-Forwarded-For": "10.0.0.9"})[0] == 403
+    assert web.get("/")[0] == 200
+
+
+def test_with_accounts_the_first_start_prints_a_link_that_works_once(start: Start) -> None:
+    web = start(MANER_WORKER="0", MANER_DEMO="0", MANER_ACCOUNTS="on")
+    [(url, token)] = re.findall(r"(http\S+)#(\S+)", (web.home / "web.log").read_text())
+    assert url == f"http://127.0.0.1:{web.port}/join"
+    body = json.dumps({"invitation": token, "name": "Asha", "password": "maji ya kunywa"}).encode()
+    assert [web.get("/api/join", body, **{"X-Requested-With": "maner"})[0] for _ in range(2)] == [200, 404]
+    assert web.store.account_of("asha").administrator
+    web.stop()
+    again = start(MANER_WORKER="0", MANER_DEMO="0")
+    log = (again.home / "web.log").read_text()
+    assert log.count("/join#") == 1
+    assert again.get("/api/export/1")[0] == 401  # there are accounts now: nobody comes in without
+    assert "maji" not in log
+
+
+def test_it_does_not_start_without_accounts_for_other_machines(tmp_path: Path) -> None:
+    web = Web(tmp_path, MANER_WORKER="0", MANER_DEMO="0", MANER_ACCOUNTS="off", STREAMLIT_SERVER_ADDRESS="0.0.0.0")
+    assert web.process.wait(60) != 0
+    log = (tmp_path / "web.log").read_text()
+    assert "error: MANER_ACCOUNTS=off lets in everybody" in log
+    assert "Traceback" not in log
+    web.store.close()
 
 
 def test_the_demo_project_can_be_left_out(start: Start) -> None:

@@ -50,7 +50,9 @@ def page() -> None:
     _invitations(project)
     scope = _PROJECT
     if allows(Action.ADMINISTRATE):
-        choice = st.segmented_control("Show", [_PROJECT, _INSTALLATION], default=_PROJECT, label_visibility="collapsed")
+        choice = st.segmented_control(
+            "Show", [_PROJECT, _INSTALLATION], default=_PROJECT, label_visibility="collapsed", key="scope"
+        )
         scope = choice or _PROJECT
     members = current_store().members(project.id if scope == _PROJECT else None, _midnight())
     _table(members, in_project=scope == _PROJECT)
