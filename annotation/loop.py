@@ -42,6 +42,7 @@ from annotation.tagging import (
 )
 from maner_core.config import TrainConfig
 from maner_core.errors import ManerError, RunFailed, RunStopped
+from maner_core.model_card import DataCard, Evaluation
 from maner_core.spans import OUTSIDE, Span, iob2_tags
 from storage import (
     Origin,
@@ -223,6 +224,7 @@ class _Round:
         tagger = tools.load(run_folder(self.home, self.run.id))
         predictions = self.predict_reserve(tagger)
         metrics = {"train": asdict(report), **evaluate(evaluation_labels(self.store, self.project.id), predictions)}
+        tools.describe(run_folder(self.home, self.run.id), self.card(metrics))
         verdict = judge(self.store, self.project, predictions, self.home)
         source = self.run.id
         if not verdict.serves and self.project.serving_run is not None:
@@ -275,6 +277,15 @@ class _Round:
         )
         self.seconds["training"] = time.monotonic() - started
         return report
+
+    def card(self, metrics: Mapping[str, Any]) -> DataCard:
+        """What the project knows of the checkpoint: language, name, sentences, and F1 where there are evaluation labels."""
+        n, evaluation = metrics["evaluation_sentences"], None
+        if n:
+            of = f"the project {self.project.settings.name}"
+            evaluation = Evaluation(metrics["f1"], metrics["f1_low"], metrics["f1_high"], n, of)
+        settings = self.project.settings
+        return DataCard(settings.language, settings.name, self.labelled.ids, evaluation)
 
     def predict_reserve(self, tagger: LoadedTagger) -> dict[int, tuple[Span, ...]]:
         """The whole reserve, labelled or not: what is labelled later is compared without asking the tagger again."""

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from maner_core.config import TrainConfig
+from maner_core.model_card import DataCard, describe
 from maner_core.spans import Span
 
 
@@ -68,6 +69,7 @@ TrainFunction = Callable[
 """maner_core.training.train, or a stand-in; returns a dataclass of plain values with `train_f1` among them."""
 
 LoadFunction = Callable[[Path], LoadedTagger]
+DescribeFunction = Callable[[Path, DataCard], None]
 
 AdaptFunction = Callable[
     [
@@ -96,11 +98,12 @@ def adapt_backbone(
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """How to train a tagger, how to load one, and how to adapt the backbone it starts from."""
+    """How to train a tagger, how to load one, how to adapt the backbone it starts from, and where to write what it is."""
 
     train: TrainFunction
     load: LoadFunction
     adapt: AdaptFunction = adapt_backbone
+    describe: DescribeFunction = lambda folder, card: None
 
 
 def real_tools(cache: Path | None = None) -> Tools:
@@ -124,4 +127,4 @@ def real_tools(cache: Path | None = None) -> Tools:
 
         return Tagger.load(folder, cache=cache)
 
-    return Tools(train, load, partial(adapt_backbone, cache=cache))
+    return Tools(train, load, partial(adapt_backbone, cache=cache), describe)

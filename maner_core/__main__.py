@@ -17,6 +17,7 @@ from maner_core import conll
 from maner_core.config import TrainConfig
 from maner_core.encoding import INPUT_SCHEMES, input_scheme
 from maner_core.errors import InvalidConfig, InvalidInput, ManerError, RunFailed
+from maner_core.model_card import DataCard, Evaluation, describe
 
 if TYPE_CHECKING:
     from maner_core.benchmark import Outcome
@@ -81,6 +82,7 @@ def train_command(
         typer.Option(help="Fit a temperature by so many trainings more, each without a part of the sentences."),
     ] = None,
     labels: Annotated[str, typer.Option(help="Labels, by commas (default: those of the training file).")] = "",
+    language: Annotated[str, typer.Option(help="Language code such as swa, for the model card.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Train a tagger and save it."""
@@ -121,8 +123,13 @@ def train_command(
         "config": config.to_dict(),
         **asdict(report),
     }
-    if test is not None:
-        result["test"] = {"file": str(test_file), **_measure(Tagger.load(out), test)}
+    evaluation = None
+    if test_file is not None and test is not None:
+        measured = _measure(Tagger.load(out), test)
+        result["test"] = {"file": str(test_file), **measured}
+        interval = measured["f1_low"], measured["f1_high"]
+        evaluation = Evaluation(measured["f1"], *interval, measured["sentences"], test_file.name)
+    describe(out, DataCard(language=language, evaluation=evaluation))
     _show(result, _train_lines(result), as_json)
 
 

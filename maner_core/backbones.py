@@ -7,20 +7,23 @@ sentence encoder, so its <mask> knows less than that of a true masked language m
 
 import hashlib
 import inspect
+import json
 import os
+import re
 import shutil
 import struct
 import tempfile
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub import try_to_load_from_cache
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
@@ -37,6 +40,7 @@ from transformers.utils import logging
 
 from maner_core.attention import use_fast_attention
 from maner_core.backbone_checks import check_kind, check_tokenizer, check_vocabulary, check_weights
+from maner_core.config import ADAPTATION_RECORD
 from maner_core.errors import UnsupportedBackbone
 from maner_core.hub import BUNDLED, find_backbone
 from maner_core.idle_head import take_back_norm
@@ -101,6 +105,37 @@ def load_encoder(name: str, cache: Path | None = None) -> Any:
             take_back_norm(encoder, Path(source) / "model.safetensors")
     use_fast_attention(encoder)
     return encoder
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a backbone comes from, as far as this machine knows."""
+
+    name: str
+    hub_id: str = ""
+    """Empty for a folder."""
+    licence: str = ""
+    """As its card writes it, such as "mit"; empty where there is no card on this machine."""
+
+
+def origin_of(name: str) -> Origin:
+    """Where the backbone `name` comes from; never asks the hub."""
+    if name == BUNDLED:
+        return Origin("multilingual-e5-small, bundled in 4 bits", "intfloat/multilingual-e5-small", "mit")
+    if (record := Path(name) / ADAPTATION_RECORD).is_file():
+        base = origin_of(json.loads(record.read_text(encoding="utf-8"))["config"]["backbone"])
+        return replace(base, name=f"{base.name}, adapted to unlabelled text")
+    if Path(name).is_dir():
+        return Origin(name, licence=_licence(Path(name) / "README.md"))
+    card = try_to_load_from_cache(name, "README.md")
+    return Origin(name, name, _licence(Path(card)) if isinstance(card, str) else "")
+
+
+def _licence(card: Path) -> str:
+    """The licence in the metadata at the beginning of a model card; empty where there is none."""
+    text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
+    found = re.match(r"---\n(?:.*\n)*?license: *[\"']?([\w.-]+)", text.partition("\n---")[0])
+    return found[1] if found else ""
 
 
 def load_masked_lm(name: str, cache: Path | None = None) -> tuple[Any, bool]:

@@ -1,4 +1,4 @@
-"""Checkpoints: one folder with weights (safetensors), tokenizer, labels, TrainConfig and report; whole or not there at all.
+"""Checkpoints: a folder with weights (safetensors), tokenizer, labels, TrainConfig, report and card; whole or not there at all.
 
 The weights carry the names of a `...ForTokenClassification` model, and config.json its labels, so that a checkpoint whose tags
 are read from the first sub-word also opens in `transformers` as it is. One of LoRA holds what was trained beside the weights of
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+import transformers
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -22,7 +23,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from maner_core.attention import use_fast_attention
 from maner_core.backbone_checks import check_vocabulary
-from maner_core.backbones import load_backbone, load_encoder, quiet_transformers, without_pooler
+from maner_core.backbones import load_backbone, load_encoder, origin_of, quiet_transformers, without_pooler
 from maner_core.calibration import Calibration
 from maner_core.config import TrainConfig
 from maner_core.devices import return_freed_memory
@@ -32,25 +33,30 @@ from maner_core.idle_head import add_idle_head, take_back_norm
 from maner_core.inference import Tagger
 from maner_core.lora import ADAPTER_SETTINGS, ADAPTER_WEIGHTS, load_adapter, save_adapter, weights_sha256
 from maner_core.model import TokenTagger, TrimmedEmbedding
+from maner_core.model_card import SETTINGS, TrainingData, write_settings
 from maner_core.spans import iob2_tags
 
 if TYPE_CHECKING:
     from maner_core.training import TrainReport
 
 FORMAT = 1
-_SETTINGS = "maner.json"
 _WEIGHTS = "model.safetensors"
 _HEAD = "classifier"
-_FILES = (_SETTINGS, _WEIGHTS, "config.json", "tokenizer.json")
-_ADAPTER_FILES = (_SETTINGS, ADAPTER_WEIGHTS, ADAPTER_SETTINGS)
+_FILES = (SETTINGS, _WEIGHTS, "config.json", "tokenizer.json")
+_ADAPTER_FILES = (SETTINGS, ADAPTER_WEIGHTS, ADAPTER_SETTINGS)
 
 
 def save_checkpoint(
-    folder: Path, tagger: Tagger, config: TrainConfig, report: "TrainReport", cache: Path | None = None
+    folder: Path,
+    tagger: Tagger,
+    config: TrainConfig,
+    report: "TrainReport",
+    cache: Path | None = None,
+    data: TrainingData | None = None,
 ) -> None:
     """Write `tagger` to `folder`, replacing what is there, by way of a temporary name beside it.
 
-    `cache`: where the bundled backbone is kept, needed to put back the rows that the training left out.
+    `cache`: where the bundled backbone is kept, needed to put back the rows that the training left out. `data`: for the card.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unfinished-"))
@@ -65,11 +71,13 @@ def save_checkpoint(
             "labels": tagger.labels,
             "config": config.to_dict(),
             "report": asdict(report),
-            "versions": {"torch": torch.__version__},
+            "data": asdict(data or TrainingData()),
+            "backbone": asdict(origin_of(config.backbone)),
+            "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
         }
         if tagger.adapter is not None:
             settings["backbone_sha256"] = tagger.adapter.backbone_sha256
-        (unfinished / _SETTINGS).write_text(json.dumps(settings, ensure_ascii=False, indent=2), encoding="utf-8")
+        write_settings(unfinished, settings)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(unfinished, folder)
     finally:
@@ -106,9 +114,9 @@ def load_checkpoint(folder: Path, cache: Path | None = None) -> Tagger:
                 f"{folder} is no checkpoint of this tool: {name} is missing; give the folder a training wrote"
             )
     try:
-        settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
+        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         if settings["format"] != FORMAT:
-            raise InvalidInput(f"{_SETTINGS} has the format {settings['format']}, this release reads {FORMAT}")
+            raise InvalidInput(f"{SETTINGS} has the format {settings['format']}, this release reads {FORMAT}")
         labels, config = list(settings["labels"]), TrainConfig.from_dict(settings["config"])
         if of_adapter:
             encoder, tokenizer = _backbone_of(folder, config, settings["backbone_sha256"], cache)
@@ -141,7 +149,7 @@ def _load_encoder(folder: Path, labels: Sequence[str]) -> Any:
     if info["missing_keys"]:
         raise InvalidInput(f"{_WEIGHTS} lacks {sorted(info['missing_keys'])[0]}")
     if encoder.config.id2label != dict(enumerate(iob2_tags(labels))):
-        raise InvalidInput(f"{_SETTINGS} and config.json name different labels")
+        raise InvalidInput(f"{SETTINGS} and config.json name different labels")
     take_back_norm(encoder, folder / _WEIGHTS)
     use_fast_attention(encoder)
     return encoder

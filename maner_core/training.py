@@ -37,6 +37,7 @@ from maner_core.inference import Tagger, pad_windows
 from maner_core.lora import add_adapter, merge_adapter, weights_sha256
 from maner_core.masked_lm import SecondLoss
 from maner_core.model import TokenTagger, add_random_token, reinitialise, set_dropout, trim_vocabulary
+from maner_core.model_card import TrainingData
 from maner_core.optimiser import Optimiser
 from maner_core.spans import Span, iob2_tags, spans_to_tags, validate_spans
 
@@ -109,7 +110,7 @@ def train(
             seconds = report.seconds + time.perf_counter() - started
             report = replace(report, calibration=tagger.calibration, seconds=seconds)
         return_freed_memory()  # before the whole vocabulary is put back
-        save_checkpoint(folder, tagger, config, report, cache)
+        save_checkpoint(folder, tagger, config, report, cache, TrainingData.of(sentences, spans))
     return report
 
 

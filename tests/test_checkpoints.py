@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from encoders import FAST, LABELS, SENTENCES, SPANS, TINY_ENCODERS, random_tagger, tiny_bert, tiny_modernbert
-from transformers import AutoModelForTokenClassification, AutoTokenizer
+from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
 
 from maner_core import checkpoints
 from maner_core.backbones import quiet_transformers
@@ -18,6 +18,8 @@ from maner_core.checkpoints import load_checkpoint, save_checkpoint
 from maner_core.encoding import INPUT_SCHEMES
 from maner_core.errors import NoCheckpoint
 from maner_core.inference import Tagger
+from maner_core.model_card import PLAIN_SYSTEMS, TrainingData
+from maner_core.spans import iob2_tags
 from maner_core.training import TrainReport, train
 
 REPORT = TrainReport(
@@ -34,7 +36,7 @@ REPORT = TrainReport(
 
 
 def saved(tagger: Tagger, folder: Path) -> Path:
-    save_checkpoint(folder, tagger, tagger.config, REPORT)
+    save_checkpoint(folder, tagger, tagger.config, REPORT, data=TrainingData.of(SENTENCES, SPANS))
     return folder
 
 
@@ -89,9 +91,43 @@ def test_an_sner_checkpoint_opens_in_transformers_and_gives_the_same_logits(tmp_
         np.testing.assert_allclose(logits.softmax(-1).numpy(), prediction.probabilities, atol=1e-5)
 
 
-def test_a_checkpoint_holds_weights_tokenizer_and_settings(trained: Path) -> None:
+@pytest.mark.parametrize("encoder", TINY_ENCODERS)
+@pytest.mark.parametrize("system", PLAIN_SYSTEMS)
+def test_a_checkpoint_that_reads_plain_sentences_tags_words_alike_in_a_pipeline(
+    tmp_path: Path, encoder: str, system: str
+) -> None:
+    backbone = TINY_ENCODERS[encoder](tmp_path / "backbone")
+    tagger = random_tagger(backbone, replace(FAST, system=system))
+    folder = saved(tagger, tmp_path / "run")
+    with quiet_transformers():
+        tag = pipeline("token-classification", model=str(folder), ignore_labels=[])
+        found = [tag(" ".join(sentence)) for sentence in SENTENCES]
+    tags = iob2_tags(LABELS)
+    windows = Tagger.load(folder).words.windows(SENTENCES)
+    for [window], prediction, pieces in zip(windows, tagger.predict(SENTENCES), found, strict=True):
+        tag_at = {piece["index"]: piece["entity"] for piece in pieces}
+        most_probable = [tags[i] for i in prediction.probabilities.argmax(axis=1)]
+        assert [tag_at[position] for position in window.positions] == most_probable
+
+
+def test_a_pipeline_finds_the_spans_that_the_tagger_finds(tmp_path: Path) -> None:
+    """With a tokenizer that tells a pipeline where words begin; without, it guesses from the spaces."""
+    tagger = random_tagger(tiny_bert(tmp_path / "backbone"), replace(FAST, system="sner"))
+    folder = saved(tagger, tmp_path / "run")
+    with quiet_transformers():
+        find = pipeline("token-classification", model=str(folder), aggregation_strategy="first")
+        found = [find(" ".join(sentence)) for sentence in SENTENCES]
+    assert any(found)
+    for sentence, prediction, entities in zip(SENTENCES, tagger.predict(SENTENCES), found, strict=True):
+        expected = [(" ".join(sentence[span.start : span.end]), span.label) for span in prediction.spans]
+        text = " ".join(sentence)
+        assert [(text[entity["start"] : entity["end"]], entity["entity_group"]) for entity in entities] == expected
+
+
+def test_a_checkpoint_holds_weights_tokenizer_settings_and_card(trained: Path) -> None:
     names = {path.name for path in trained.iterdir()}
-    assert names >= {"maner.json", "model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"}
+    settings = {"maner.json", "config.json", "tokenizer.json", "tokenizer_config.json"}
+    assert names == {"model.safetensors", "README.md", *settings}
     assert json.loads((trained / "maner.json").read_text(encoding="utf-8"))["format"] == 1
 
 

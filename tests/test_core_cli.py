@@ -49,7 +49,7 @@ def last_line(output: str) -> dict[str, Any]:
 def test_train_reports_labels_steps_and_test_score_as_json(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     test = str(place / "train.conll")
     words = train_words(place, "json", "--steps", "2", "--seed", "7", "--system", "sner", "--test", test, "--json")
-    assert main(words) == 0
+    assert main([*words, "--language", "swa"]) == 0
     output = capsys.readouterr()
     result = last_line(output.out)
     assert output.out.count("\n") == 1
@@ -63,6 +63,10 @@ def test_train_reports_labels_steps_and_test_score_as_json(place: Path, capsys: 
     assert result["checkpoint"] == str(place / "json")
     assert result["test"]["n_gold"] == 10
     assert 0 <= result["test"]["f1_low"] <= result["test"]["f1"] <= result["test"]["f1_high"] <= 1
+    card = (place / "json" / "README.md").read_text(encoding="utf-8")
+    assert "| language | swa |" in card
+    assert f"| F1 | {result['test']['f1']:.3f} (" in card
+    assert "on 8 sentences of train.conll |" in card
 
 
 def test_train_tells_people_what_came_of_it(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """One round with the real tagger on a random encoder of two layers: training, weights, scores, all of maner_core."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from loop_helpers import label, label_reserve, make_project, open_store, sentenc
 from annotation.loop import RoundProgress, run_round
 from annotation.tagging import Tools, real_tools
 from maner_core.inference import Tagger
-from storage import RunState, Store
+from maner_core.model_card import hash_of_ids
+from storage import RunState, Split, Store
 
 QUICK = {"min_steps": 40, "max_steps": 40, "learning_rate": 3e-3, "head_learning_rate": 3e-3, "max_restarts": 0}
 
@@ -38,7 +40,7 @@ def store(home: Path) -> Iterator[Store]:
 def test_a_round_trains_saves_scores_and_queues_with_the_real_tagger(
     store: Store, home: Path, backbone: str, system: str
 ) -> None:
-    project = make_project(store, pool=110, reserve=15, backbone=backbone, system=system)
+    project = make_project(store, pool=110, reserve=15, backbone=backbone, system=system, language="swa")
     label(store, project, 60)
     label_reserve(store, project, 15)
     told: list[RoundProgress] = []
@@ -49,7 +51,14 @@ def test_a_round_trains_saves_scores_and_queues_with_the_real_tagger(
     assert run.metrics["evaluation_sentences"] == 15
     assert run.metrics["selection"] == "mnlp"
     assert len(store.scores(run.id)) == 50
-    assert Tagger.load(home / (run.checkpoint or "")).labels == ["PER", "LOC", "ORG"]
+    checkpoint = home / (run.checkpoint or "")
+    assert Tagger.load(checkpoint).labels == ["PER", "LOC", "ORG"]
+    kept = json.loads((checkpoint / "maner.json").read_text(encoding="utf-8"))
+    assert (kept["data"]["language"], kept["data"]["project"]) == ("swa", project.settings.name)
+    labelled = [item.sentence.id for item in store.labelled(project.id, Split.POOL)]
+    assert kept["data"]["ids_sha256"] == hash_of_ids(labelled)
+    assert kept["evaluation"]["f1"] == run.metrics["f1"]
+    assert kept["evaluation"]["sentences"] == 15
     assert [progress.message for progress in told if progress.phase == "training"][-1].endswith("step 40 of 40")
 
 
