@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from signed_in import sign_in
 
+from annotation import accounts
 from annotation.labels import make_labels
+from browser import identity_provider
 from browser.conftest import OpenEditor
 from browser.serving import ROOT, Editor, Server
 from storage import NewSentence, ProjectSettings, Role, Store
@@ -91,3 +94,39 @@ def test_from_the_link_in_the_terminal_to_a_guest_who_labels_and_leaves(
 
     late = open_editor(invitation)
     expect(late.page.get_by_role("alert")).to_contain_text("used already")
+
+
+def test_an_identity_provider_lets_in_whom_a_link_invited(
+    server: Server, store: Store, open_editor: OpenEditor, tmp_path: Path
+) -> None:
+    server.stop()
+    [project] = store.projects()
+    lead = sign_in(store, "Lead", Role.LEAD, project.id)
+    token, _ = accounts.invite(store, store.person(lead.annotator.id), project.id, Role.ANNOTATOR)
+    with identity_provider.running() as provider:
+        secrets = tmp_path / "secrets.toml"
+        secrets.write_text(provider.secrets(server.url))
+        server.start(STREAMLIT_SECRETS_FILES=str(secrets))
+
+        page = open_editor(f"{server.url}/join#{token}").page
+        expect(page.get_by_label("Choose a password")).to_be_visible()
+        page.get_by_role("button", name="Sign in with your organisation").click()
+        expect(page.get_by_label("Choose a password")).to_be_hidden()
+        expect(page.get_by_label("Your name")).to_have_value("Juma Mwangi")
+        page.get_by_role("button", name="Join").click()
+        expect(page.locator(".maner")).to_have_attribute("data-state", "ready")
+        account = store.account_of("Juma Mwangi")
+        assert (account.identity, account.has_password) == (f"{provider.url} 17", False)
+        assert store.person(account.annotator_id).roles == {project.id: Role.ANNOTATOR}
+
+        page.get_by_role("button", name="Sign out").click()
+        page.get_by_role("button", name="Sign in with your organisation").click()
+        expect(page.locator(".maner")).to_have_attribute("data-state", "ready")
+
+        provider.subject = "18"
+        stranger = open_editor(server.url).page
+        stranger.get_by_role("button", name="Sign in with your organisation").click()
+        expect(stranger.get_by_role("alert")).to_contain_text("You have no account here yet")
+        stranger.get_by_role("button", name="Use another identity").click()
+        expect(stranger.get_by_label("Password")).to_be_visible()
+        assert len(store.accounts()) == 2
