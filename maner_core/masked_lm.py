@@ -42,8 +42,10 @@ class GuessHead(nn.Module):
         if decoder is None or masked_lm.base_model is masked_lm:
             raise UnsupportedBackbone(f"{name} has no output table to guess words with; train without adaptation")
         tied = decoder.weight is masked_lm.get_input_embeddings().weight
-        self.weight = None if tied else nn.Parameter(decoder.weight.detach()[used].clone())
-        self.bias = None if decoder.bias is None else nn.Parameter(decoder.bias.detach()[used].clone())
+        # A token that was added to the encoder has no row here, and is never asked for: any row will do.
+        rows = used.clamp(max=len(decoder.weight) - 1)
+        self.weight = None if tied else nn.Parameter(decoder.weight.detach()[rows].clone())
+        self.bias = None if decoder.bias is None else nn.Parameter(decoder.bias.detach()[rows].clone())
         masked_lm.set_output_embeddings(_NoDecoder())
         setattr(masked_lm, masked_lm.base_model_prefix, _NoEncoder())
         self.between = masked_lm
@@ -144,7 +146,7 @@ class SecondLoss:
     def __init__(self, text: Sequence[Sequence[str]], words: WordEncoder, config: TrainConfig, steps: int) -> None:
         """`steps`: those of the training. Raises InvalidInput when the text has no word."""
         self._config, self._pad = config, words.specials.pad
-        rng = np.random.default_rng([config.seed, 2])  # apart from the order of the labelled sentences
+        rng = np.random.default_rng([config.seed, 3])  # apart from the order of the labelled sentences
         self._hidden = HiddenWords(some_of(text, steps * config.mlm_batch_size, rng), words, config.system)
         self._batches = self._hidden.batches(config.mlm_batch_size, config.mlm_probability, rng)
 
