@@ -55,7 +55,7 @@ def main(
                     rows.append(row)
                     with out.open("a") as file:
                         file.write(json.dumps(row) + "\n")
-                    sys.stderr.write(json.dumps(row) + "\n")
+                    sys.stderr.write(table(rows[-1:]))
     sys.stdout.write(table([row for row in rows if row["labelled"] == labelled and row["backbone"] == backbone]))
 
 
@@ -114,6 +114,7 @@ def _run(folder: Path, config: TrainConfig, labelled: int, unlabelled: int, test
         "restarts": report.restarts,
         "seconds": round(seconds, 1),
         "cpu_seconds": round(cpu, 1),
+        "config": config.to_dict(),
     }
 
 
