@@ -75,22 +75,22 @@ class DataCard:
 
 def describe(folder: Path, card: DataCard) -> None:
     """Add to the checkpoint in `folder` what `card` knows, and write its README.md anew. Raises NoCheckpoint."""
+    data = {"language": card.language, "project": card.project, "ids_sha256": hash_of_ids(card.sentence_ids)}
     try:
         settings: Settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        settings["data"] |= {name: value for name, value in data.items() if value}
+        if card.evaluation is not None:
+            settings["evaluation"] = asdict(card.evaluation)
+        write_settings(folder, settings)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise NoCheckpoint(
-            f"{folder} is no checkpoint of this tool: {SETTINGS} cannot be read; train it again"
+            f"{folder} is no checkpoint of this release: {SETTINGS} cannot be read ({error}); train it again"
         ) from error
-    data = {"language": card.language, "project": card.project, "ids_sha256": hash_of_ids(card.sentence_ids)}
-    settings["data"] |= {name: value for name, value in data.items() if value}
-    if card.evaluation is not None:
-        settings["evaluation"] = asdict(card.evaluation)
-    write_settings(folder, settings)
 
 
 def write_settings(folder: Path, settings: Settings) -> None:
-    """Write SETTINGS and the card made of them, each by way of a temporary name."""
-    for name, text in ((SETTINGS, json.dumps(settings, ensure_ascii=False, indent=2)), (CARD, render(settings))):
+    """Write the card made of the settings, and SETTINGS, each by way of a temporary name."""
+    for name, text in ((CARD, render(settings)), (SETTINGS, json.dumps(settings, ensure_ascii=False, indent=2))):
         unfinished = folder / f".{name}.unfinished"
         unfinished.write_text(text, encoding="utf-8")
         os.replace(unfinished, folder / name)

@@ -132,10 +132,15 @@ def test_what_the_training_could_not_know_is_added_bit_by_bit(checkpoint: Path) 
     assert Tagger.load(checkpoint).labels == LABELS
 
 
-def test_a_folder_without_a_checkpoint_cannot_be_described(tmp_path: Path) -> None:
-    with pytest.raises(NoCheckpoint, match=r"is no checkpoint of this tool: maner\.json cannot be read"):
-        describe(tmp_path, DataCard())
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("settings", [None, "{", "[]", '{"format": 1}', '{"data": {}}'])
+def test_a_folder_without_a_checkpoint_cannot_be_described(tmp_path: Path, settings: str | None) -> None:
+    if settings is not None:
+        (tmp_path / "maner.json").write_text(settings, encoding="utf-8")
+    with pytest.raises(
+        NoCheckpoint, match=r"is no checkpoint of this release: maner\.json cannot be read \(.+\); train"
+    ):
+        describe(tmp_path, DataCard(language="swa"))
+    assert [path.read_text(encoding="utf-8") for path in tmp_path.iterdir()] == ([] if settings is None else [settings])
 
 
 def test_the_lines_on_the_card_load_and_ask_the_tagger(checkpoint: Path) -> None:

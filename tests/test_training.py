@@ -84,13 +84,35 @@ def test_training_the_used_rows_gives_the_weights_of_training_the_whole_table(
     assert len(occurring) < len(original)
 
 
+@pytest.mark.parametrize(
+    ("system", "tokens", "positions"),
+    [
+        ("maner", "[CLS] [MASK] A ##sha [MASK] l ##e ##f ##t [SEP]", [1, 4]),
+        ("maner_rand", "[CLS] <maner-random> A ##sha <maner-random> l ##e ##f ##t [SEP]", [1, 4]),
+        ("sner", "[CLS] A ##sha l ##e ##f ##t [SEP]", [1, 3]),
+        ("mlm_ner", "[CLS] A ##sha l ##e ##f ##t [SEP]", [1, 3]),
+    ],
+)
+def test_ids_positions_and_labels_by_hand(bert: Path, system: str, tokens: str, positions: list[int]) -> None:
+    encoder, tokenizer = load_backbone(str(bert))
+    add_random_token(encoder, tokenizer, seed=1)
+    windows = WordEncoder(tokenizer, system, 128).windows([["Asha", "left"]])
+    tags = ["O", "B-PER", "I-PER"]
+    [(window, labels)] = training._examples(windows, [spans_of((0, 1, "PER"))], [["Asha", "left"]], tags)
+    assert tokenizer.convert_ids_to_tokens(window.ids) == tokens.split()
+    assert (window.positions, labels) == (positions, [1, 0])
+    hidden = training._hide_words(fast(bert, system=system, mask_probability=1.0), tokenizer.mask_token_id)(window)
+    expected = ("[CLS] [MASK] [MASK] [SEP]", [1, 2]) if system == "mlm_ner" else (tokens, positions)
+    assert (" ".join(tokenizer.convert_ids_to_tokens(hidden.ids)), hidden.positions) == expected
+
+
 @pytest.mark.parametrize("encoder", TINY_ENCODERS)
 @pytest.mark.parametrize("system", INPUT_SCHEMES)
 def test_every_system_on_every_encoder_is_trained_saved_loaded_and_asked(
     tmp_path: Path, encoder: str, system: str
 ) -> None:
     backbone = TINY_ENCODERS[encoder](tmp_path / "backbone")
-    config = fast(backbone, system=system, min_steps=12, max_steps=12, mask_probability=0.05)
+    config = fast(backbone, system=system, min_steps=12, max_steps=12, mask_probability=0.05, mixed_precision=True)
     heard: list[Progress] = []
     report = train(SENTENCES, SPANS, LABELS, config, tmp_path / "run", heard.append)
     assert heard[-1].loss < 0.9 * heard[0].loss
