@@ -42,10 +42,8 @@ class GuessHead(nn.Module):
         if decoder is None or masked_lm.base_model is masked_lm:
             raise UnsupportedBackbone(f"{name} has no output table to guess words with; train without adaptation")
         tied = decoder.weight is masked_lm.get_input_embeddings().weight
-        # A token that was added to the encoder has no row here, and is never asked for: any row will do.
-        rows = used.clamp(max=len(decoder.weight) - 1)
-        self.weight = None if tied else nn.Parameter(decoder.weight.detach()[rows].clone())
-        self.bias = None if decoder.bias is None else nn.Parameter(decoder.bias.detach()[rows].clone())
+        self.weight = None if tied else nn.Parameter(decoder.weight.detach()[used].clone())
+        self.bias = None if decoder.bias is None else nn.Parameter(decoder.bias.detach()[used].clone())
         masked_lm.set_output_embeddings(_NoDecoder())
         setattr(masked_lm, masked_lm.base_model_prefix, _NoEncoder())
         self.between = masked_lm
