@@ -7,11 +7,12 @@ The four schemes are those of Sonkar, Wang, Baraniuk: "MANER" (2023).
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, pairwise
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from maner_core.errors import UnknownName, UnsupportedBackbone
+
+if TYPE_CHECKING:  # the command line reads the names of the systems here, and must start at once
+    import numpy as np
 
 RANDOM_TOKEN = "<maner-random>"
 """The untrained token of `maner_rand` in the tokenizer."""
@@ -118,7 +119,7 @@ def input_scheme(name: str) -> InputScheme:
     return INPUT_SCHEMES[name]
 
 
-def mask_words(window: Window, mask: int, probability: float, rng: np.random.Generator) -> Window:
+def mask_words(window: Window, mask: int, probability: float, rng: "np.random.Generator") -> Window:
     """The window of a plain sentence with each of its words replaced by one `mask` with this probability, 0 to 1.
 
     The tag of a masked word is read from its mask. Words that a window only repeats as context stay: they are drawn in
