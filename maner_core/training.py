@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from maner_core.backbone_checks import check_vocabulary
 from maner_core.backbones import load_encoder, load_masked_lm, load_tokenizer
 from maner_core.batches import in_parts, random_batches
-from maner_core.calibration import Calibration, Predict, calibrate, out_of_fold_predictions
+from maner_core.calibration import Calibration
 from maner_core.checkpoints import save_checkpoint
 from maner_core.config import TrainConfig
 from maner_core.devices import best_device, has_bfloat16, return_freed_memory, reused_memory
@@ -39,6 +39,7 @@ from maner_core.masked_lm import SecondLoss
 from maner_core.model import TokenTagger, add_random_token, reinitialise, set_dropout, trim_vocabulary
 from maner_core.model_card import TrainingData
 from maner_core.optimiser import Optimiser
+from maner_core.out_of_fold import calibrate_by_folds
 from maner_core.spans import Span, iob2_tags, spans_to_tags, validate_spans
 
 
@@ -169,29 +170,14 @@ def _calibrate(
     on_progress: OnProgress | None,
     cache: Path | None,
 ) -> Calibration | None:
-    """A temperature out of trainings that each leave out one part of the sentences; None with less than two sentences."""
-    worded = [i for i, sentence in enumerate(sentences) if len(sentence)]
-    folds = min(config.calibration_folds, len(worded))
-    if folds < 2:
-        return None
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix=".unfinished-") as temporary:
+    folds = config.calibration_folds
 
-        def train_without(fold: int, its: list[Sequence[str]], its_spans: list[Sequence[Span]]) -> Predict:
-            tell = _share(on_progress, fold + 1, folds + 1)
-            tagger, report = _train_where_it_fits(its, its_spans, labels, text, config, tell, cache)
-            save_checkpoint(Path(temporary) / "fold", tagger, config, report, cache)
-            whole = Tagger.load(Path(temporary) / "fold")  # with all sub-words, not only those it was trained on
-            return lambda held_out: [prediction.probabilities for prediction in whole.predict(held_out)]
+    def part(fold: int, its: Sequence[Sequence[str]], its_spans: Sequence[Sequence[Span]], place: Path) -> None:
+        tell = _share(on_progress, fold + 1, folds + 1)
+        tagger, report = _train_where_it_fits(its, its_spans, labels, text, config, tell, cache)
+        save_checkpoint(place, tagger, config, report, cache)
 
-        chosen, chosen_spans = [sentences[i] for i in worded], [spans[i] for i in worded]
-        rng = np.random.default_rng([config.seed, 2])  # apart from the order of the sentences
-        found = out_of_fold_predictions(chosen, chosen_spans, train_without, folds, rng)
-    number = {tag: i for i, tag in enumerate(iob2_tags(labels))}
-    gold = [
-        number[tag] for its, words in zip(chosen_spans, chosen, strict=True) for tag in spans_to_tags(its, len(words))
-    ]
-    return calibrate(np.concatenate(found), np.array(gold), folds)
+    return calibrate_by_folds(sentences, spans, labels, folds, part, folder, config.seed, cache)
 
 
 def _share(on_progress: OnProgress | None, before: int, trainings: int) -> OnProgress | None:

@@ -137,7 +137,7 @@ def _arm(arm: str, checkpoint: Path) -> tuple[Callable[[Sentences], Tags], Calla
     def work(texts: Sentences) -> float:
         with FlopCounterMode(display=False) as counter:
             tagger.predict(texts)
-        return counter.get_total_flops()
+        return float(counter.get_total_flops())
 
     return lambda texts: [prediction.tags for prediction in tagger.predict(texts)], work
 
