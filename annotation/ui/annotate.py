@@ -69,9 +69,18 @@ def _editor(project: Project, annotator: Annotator) -> None:
         url=sync_url(),
         token=sync_token(project, annotator),
         labels=project.settings.labels,
+        words=_words(project),
         answer=st.session_state.get(answer_key),
         on_sync=answer_trigger,
     )
+
+
+def _words(project: Project) -> dict[str, str]:
+    """The words of the editor; who may not import sentences is not told to."""
+    words = current_words().all()
+    if not allows(Action.IMPORT, project.id):
+        words |= {"none_yet_advice": words["none_yet_wait"], "all_done_advice": words["all_done_thanks"]}
+    return words
 
 
 def _answer(project: Project, annotator: Annotator, body: object) -> dict[str, object]:

@@ -10,6 +10,7 @@ from streamlit.navigation.page import Page
 
 from annotation.permissions import Action, may
 from annotation.ui.session import current_access, current_words
+from annotation.ui.words import Words
 from storage import Person, Project
 
 
@@ -41,7 +42,8 @@ def import_pages() -> None:
 
 def pages(person: Person, project: Project | None) -> list[Page]:
     """The pages this person is shown with this project at work. Each looks by itself whether it may be seen."""
-    return [page(name) for name in _shown(person, project)]
+    words = current_words()
+    return [_page(name, words) for name in _shown(person, project)]
 
 
 def _shown(person: Person, project: Project | None) -> Iterator[str]:
@@ -54,11 +56,10 @@ def _shown(person: Person, project: Project | None) -> Iterator[str]:
             yield name
 
 
-def page(name: str) -> Page:
-    """The page `name` of PAGES, ready for st.navigation."""
+def _page(name: str, words: Words) -> Page:
     entry = PAGES[name]
     function = import_module(entry.module).page
-    return st.Page(function, title=current_words()[name], icon=entry.icon, url_path=name, default=name == DEFAULT)
+    return st.Page(function, title=words[name], icon=entry.icon, url_path=name, default=name == DEFAULT)
 
 
 def join_page() -> Page:
@@ -69,4 +70,4 @@ def join_page() -> Page:
 
 def go_to(name: str) -> NoReturn:
     """Open the page `name` on the same project."""
-    st.switch_page(page(name), query_params=dict(st.query_params))
+    st.switch_page(_page(name, current_words()), query_params=dict(st.query_params))

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from annotation.ui.component import span_editor
+from annotation.ui.words import Words
 from browser.fake_server import FAKE
 from storage import Label
 
@@ -23,6 +24,7 @@ span_editor(
     url="/api/sync",
     token="token",
     labels=[Label(**label) for label in FAKE.labels],
+    words=Words("en").all(),
     answer=st.session_state.get("answer"),
     on_sync=answer_trigger,
 )

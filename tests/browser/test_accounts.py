@@ -68,6 +68,7 @@ def test_from_the_link_in_the_terminal_to_a_guest_who_labels_and_leaves(
     expect(guest.page.get_by_text("Neema anakualika kwenye mradi Habari kama mweka alama.")).to_be_visible()
     join(guest.page, "Juma", ("Jina lako", "Chagua nenosiri", "Jiunge"))
     guest.ready()
+    expect(guest.page.get_by_role("button", name="Hifadhi, inayofuata")).to_be_visible()
     labelled = guest.sentence()
     guest.press("1", "Enter")
     guest.on_other_sentence(labelled)
@@ -92,8 +93,9 @@ def test_from_the_link_in_the_terminal_to_a_guest_who_labels_and_leaves(
     guest.saved()
     assert store.done(project.id, store.account_of("Juma").annotator_id) == 2
 
-    late = open_editor(invitation)
+    late = open_editor(invitation, locale="ar-EG")
     expect(late.page.get_by_role("alert")).to_contain_text("used already")
+    expect(late.page.locator(".account")).to_have_attribute("dir", "rtl")
 
 
 def test_an_identity_provider_lets_in_whom_a_link_invited(

@@ -161,7 +161,7 @@ def test_an_ended_session_says_so_and_keeps_the_work(editor: Editor, plain: Fake
     plain.set(fail=401)
     finish(editor, 2)
     expect(editor.page.locator(".notices")).to_contain_text(
-        "Your session ended. Reload the page; your 2 unsent annotations are kept"
+        "Your session ended. Reload the page; your work is kept. Not sent yet: 2."
     )
     plain.set(fail=0)
     editor.page.reload()

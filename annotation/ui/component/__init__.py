@@ -5,7 +5,7 @@ they share one scope, and each begins with what it is for. The editor talks to t
 Python only mounts it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
@@ -15,6 +15,7 @@ from storage import Label
 
 _FRONTEND = Path(__file__).parent / "frontend"
 _SCRIPTS = (
+    "words.js",  # the words of the interface
     "spans.js",  # span arithmetic
     "keys.js",  # which key does what
     "outbox.js",  # what must survive a reload
@@ -29,12 +30,13 @@ _SCRIPTS = (
 
 
 class EditorData(TypedDict):
-    """What the editor gets: where and as whom it syncs, the labels, and in the fallback the last answer."""
+    """What the editor gets: where and as whom it syncs, the labels, the words, and in the fallback the last answer."""
 
     scope: str
     url: str
     token: str
     labels: list[dict[str, str]]
+    words: dict[str, str]
     answer: dict[str, object] | None
 
 
@@ -59,14 +61,16 @@ def span_editor(
     url: str,
     token: str,
     labels: Sequence[Label],
+    words: Mapping[str, str],
     answer: dict[str, object] | None = None,
     on_sync: Callable[[], None] | None = None,
 ) -> None:
     """Show the editor.
 
-    `scope` names the work it keeps in the browser: one for each project and annotator of a database. It posts to `url`
-    with `token`. Where that route is not served it triggers "sync" instead: then `on_sync` finds the request in
-    `st.session_state[key]["sync"]`, and its answer belongs into the `answer` of the next run.
+    `scope` names the work it keeps in the browser: one for each project and annotator of a database; `words` are those of
+    annotation/ui/words in one language. It posts to `url` with `token`. Where that route is not served it triggers "sync"
+    instead: then `on_sync` finds the request in `st.session_state[key]["sync"]`, and its answer belongs into the `answer`
+    of the next run.
     """
     data = EditorData(
         scope=scope,
@@ -76,6 +80,7 @@ def span_editor(
             {"name": label.name, "color": label.color, "key": label.key, "description": label.description}
             for label in labels
         ],
+        words=dict(words),
         answer=answer,
     )
     _mount(key=key, data=data, height="content", on_sync_change=on_sync or _ignore)

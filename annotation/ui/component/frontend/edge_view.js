@@ -3,48 +3,36 @@
 // The words for where the work is: [short, state for the colour, what to do or ""].
 function savedWords(outbox, sync) {
   const n = outbox.size;
-  const unsent = `${n} unsent annotation${n === 1 ? "" : "s"}`;
-  if (outbox.broken)
-    return [
-      n ? `${n} not saved yet` : "Saved",
-      n ? "bad" : "warn",
-      "This browser keeps nothing for us (its storage is blocked or full). Keep this tab open until everything is saved.",
-    ];
+  const notSaved = say("not_saved", { n });
+  const advice = (key) => say(key) + (n ? ` ${say("unsent", { n })}` : "");
+  if (outbox.broken) return [n ? notSaved : say("saved"), n ? "bad" : "warn", say("no_storage")];
   switch (sync.state) {
     case "ended":
-      return ["Session ended", "bad", `Your session ended. Reload the page; your ${n ? unsent : "work"} ${n > 1 ? "are" : "is"} kept.`];
+      return [say("ended"), "bad", advice("ended_advice")];
     case "gone":
-      return ["Project gone", "bad", `This project no longer exists.${n ? ` Your ${unsent} ${n === 1 ? "stays" : "stay"} in this browser.` : ""}`];
+      return [say("gone"), "bad", advice("gone_advice")];
     case "refused":
-      return ["Not connected", "bad", `The server did not take the work of this page${sync.problem ? `: ${sync.problem}` : "."} Reload the page; your work is kept.`];
+      return [say("refused"), "bad", advice("refused_advice") + (sync.problem ? ` (${sync.problem})` : "")];
     case "busy":
-      return [n ? `${n} not saved yet` : "Server busy", "warn", n ? `The server has no time just now. Your ${unsent} ${n === 1 ? "is" : "are"} kept in this browser and sent again.` : ""];
+      return [n ? notSaved : say("busy"), "warn", n ? advice("busy_advice") : ""];
     case "offline":
-      return [
-        n ? `Offline · ${n} not saved yet` : "Offline",
-        "bad",
-        n
-          ? `No connection to the server. Go on: your ${unsent} ${n === 1 ? "is" : "are"} kept in this browser and sent as soon as it is back.`
-          : "No connection to the server. Go on: your work is kept in this browser.",
-      ];
+      return [say("offline_short") + (n ? ` · ${notSaved}` : ""), "bad", advice("offline_advice")];
     default:
-      return n ? [`Saving ${n}…`, "busy", ""] : ["All saved", "good", ""];
+      return n ? [say("saving", { n }), "busy", ""] : [say("all_saved"), "good", ""];
   }
 }
 
 // What to say where there is no sentence: [headline, what to do].
 function emptyWords(sync, status) {
-  if (!sync.answered || !status) return ["Fetching sentences…", sync.state === "ok" ? "" : "The server does not answer yet."];
-  if (!status.pool && !status.evaluation)
-    return ["No sentences yet", "Import a file on the Data page; the first sentence appears here by itself."];
-  if (!status.left)
-    return ["Everything is done", "See the result on the Dashboard, or import more sentences on the Data page."];
-  return ["Nothing to do right now", "The sentences left are open with others. New ones appear here by themselves."];
+  if (!sync.answered || !status) return [say("fetching"), sync.state === "ok" ? "" : say("no_answer")];
+  if (!status.pool && !status.evaluation) return [say("none_yet"), say("none_yet_advice")];
+  if (!status.left) return [say("all_done"), say("all_done_advice")];
+  return [say("nothing_now"), say("nothing_now_advice")];
 }
 
 function timeLeft(seconds) {
   if (seconds == null) return "";
-  return seconds < 60 ? "less than a minute left" : `about ${Math.round(seconds / 60)} min left`;
+  return seconds < 60 ? say("minute_left") : say("minutes_left", { n: Math.round(seconds / 60) });
 }
 
 class EdgeView {
@@ -71,12 +59,12 @@ class EdgeView {
 
   drawActions() {
     const actions = [
-      ["undo", "U", "Undo", ""],
-      ["clear", "X", "Clear", ""],
-      ["skip", "S", "Skip", ""],
-      ["flag", "F", "Flag", ""],
-      ["help", "?", "Keys", "keys-only"],
-      ["accept", "Enter", "Save and next", "primary"],
+      ["undo", "U", say("undo"), ""],
+      ["clear", "X", say("clear"), ""],
+      ["skip", "S", say("skip"), ""],
+      ["flag", "F", say("flag"), ""],
+      ["help", "?", say("keys"), "keys-only"],
+      ["accept", "Enter", say("accept"), "primary"],
     ];
     const buttons = actions.map(([command, key, text, className]) => {
       const button = this.#button(`action ${className}`, key, text, () => this.act[command]());
@@ -114,10 +102,10 @@ class EdgeView {
   // ---- the edge ----
 
   drawStatus(status, done) {
-    this.#text(".mine", `${done} by you`);
+    this.#text(".mine", say("mine", { n: done }));
     if (!status) return;
     const { labelled, pool, worker } = status;
-    this.#text(".project", `${labelled} of ${pool} labelled`);
+    this.#text(".project", say("done_of", { n: labelled, all: pool }));
     const line = this.find(".pool");
     line.setAttribute("aria-valuemax", pool);
     line.setAttribute("aria-valuenow", labelled);
@@ -147,8 +135,8 @@ class EdgeView {
 
   drawMeta(item) {
     const reason = item?.sentence.reason;
-    const again = item?.sent ? "You have done this one. Enter saves a change, Shift + U goes on." : "";
-    this.#text(".reason", again || (reason ? `Why this sentence: ${reason}` : ""));
+    const again = item?.sent ? say("done_already") : "";
+    this.#text(".reason", again || (reason ? say("why_this", { reason }) : ""));
     this.#text(".document", item?.sentence.document ?? "");
   }
 
@@ -169,14 +157,12 @@ class EdgeView {
     if (passing) notices.push(element("p", "notice", passing));
     if (refused.size) {
       const list = element("div", "notice bad refused");
-      const n = refused.size;
-      list.append(element("strong", "", `${n} annotation${n === 1 ? " was" : "s were"} refused and ${n === 1 ? "is" : "are"} not saved.`));
-      list.append(" The sentence comes back to be corrected where that is possible. Copy this for your project lead if in doubt.");
+      list.append(element("strong", "", say("rejected", { n: refused.size })), ` ${say("rejected_advice")}`);
       for (const [id, { annotation, why }] of refused) {
         const row = element("div", "refusal");
         row.append(element("span", "", `${describe(annotation)}: ${why}`));
-        row.append(this.#button("action", "", "Copy", (event) => this.act.copyRefused(id, event.currentTarget)));
-        row.append(this.#button("action", "", "Discard", () => this.act.discardRefused(id)));
+        row.append(this.#button("action", "", say("copy"), (event) => this.act.copyRefused(id, event.currentTarget)));
+        row.append(this.#button("action", "", say("discard"), () => this.act.discardRefused(id)));
         list.append(row);
       }
       notices.push(list);
@@ -193,12 +179,12 @@ class EdgeView {
     const list = element("dl");
     const row = (keys, meaning) => {
       const term = element("dt");
-      for (const key of keys.split(/ (?:or )?/)) term.append(key === "+" ? "+" : element("kbd", "", key));
+      for (const key of keys.split(" ")) term.append(key === "+" ? "+" : element("kbd", "", key));
       list.append(term, element("dd", "", meaning));
     };
     for (const label of labels) if (label.key) row(label.key, label.description ? `${label.name}: ${label.description}` : label.name);
-    for (const [, keys, meaning] of COMMAND_HELP) row(keys, meaning);
-    this.find(".help").replaceChildren(element("h2", "", "Keys"), list);
+    for (const [command, keys] of COMMAND_HELP) row(keys, say(`key_${command}`));
+    this.find(".help").replaceChildren(element("h2", "", say("keys")), list);
   }
 
   speak(text) {

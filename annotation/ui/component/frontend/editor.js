@@ -16,7 +16,6 @@ class Editor {
     this.view = new SentenceView(this.find(".sentence"), this.find(".scroll"));
     this.commands = this.#commands();
     this.edge = new EdgeView(this.find, this.commands);
-    this.edge.drawActions();
     this.listening = new AbortController();
     this.#listen();
     this.sync.onAnswer = (answer) => this.#onAnswer(answer);
@@ -24,8 +23,10 @@ class Editor {
     this.#watch();
   }
 
-  configure(labels) {
-    const changed = JSON.stringify(labels) !== this.shownLabels;
+  configure(labels, words) {
+    const translated = useWords(words, this.ui);
+    if (translated) this.edge.drawActions();
+    const changed = translated || JSON.stringify(labels) !== this.shownLabels;
     if (!changed) return; // a rerun of the page is no reason to redraw under somebody's hands
     this.shownLabels = JSON.stringify(labels);
     this.session.labels = labels;
@@ -50,8 +51,8 @@ class Editor {
   #onAnswer(answer) {
     this.work.keep(answer);
     const fate = this.work.fate;
-    if (fate === "gone") this.#say("The sentence went to somebody else while you were away. Here is the next one.");
-    if (fate === "kept") this.#say("Somebody else may have this sentence by now. You can still finish it.");
+    if (fate === "gone") this.#say(say("went_away"));
+    if (fate === "kept") this.#say(say("may_be_away"));
     this.#draw();
   }
 
@@ -108,18 +109,18 @@ class Editor {
 
   #clear(start, end) {
     this.tapped = null;
-    if (this.session.clear(start, end)) this.#speak(`Removed: ${this.#words(start, end)}`);
+    if (this.session.clear(start, end)) this.#speak(`${say("removed")}: ${this.#words(start, end)}`);
   }
 
   #undo() {
     const what = this.session.undo();
-    this.#speak({ edit: "Undone", sentence: "Back to the sentence before" }[what] ?? "Nothing to undo");
+    this.#speak(say({ edit: "undone", sentence: "back" }[what] ?? "nothing_to_undo"));
     this.#draw();
   }
 
   #redo() {
     const what = this.session.redo();
-    this.#speak({ edit: "Done again", sentence: "On to the next sentence" }[what] ?? "Nothing to redo");
+    this.#speak(say({ edit: "done_again", sentence: "on" }[what] ?? "nothing_to_redo"));
     this.#draw();
   }
 
@@ -130,9 +131,9 @@ class Editor {
     this.#closeComment();
     this.afterFrame.do(() => this.sync.kick());
     // Not "saved": that is for the server to say.
-    const spoken = { labelled: "Accepted", skipped: "Skipped", flagged: "Flagged" }[status];
+    const spoken = say({ labelled: "accepted", skipped: "skipped", flagged: "flagged" }[status]);
     const { open } = this.session;
-    this.#speak(open ? `${spoken}. Next: ${this.#words(0, open.sentence.tokens.length)}` : spoken);
+    this.#speak(open ? `${spoken}. ${say("next")}: ${this.#words(0, open.sentence.tokens.length)}` : spoken);
   }
 
   #openComment() {
@@ -160,7 +161,7 @@ class Editor {
   #toggleGuidelines() {
     const guidelines = document.querySelector(".st-key-guidelines details");
     if (!guidelines) {
-      this.#say("This project has no guidelines yet.");
+      this.#say(say("no_guidelines"));
       return this.#drawState();
     }
     const shown = guidelines.open ? this.root.host : guidelines;
@@ -180,7 +181,7 @@ class Editor {
     const { history, open, queue } = this.session;
     const item = [...history, open, ...queue].find((known) => known?.sentence.id === annotation.sentence);
     const text = item ? `“${wordsBetween(item.sentence, 0, Math.min(8, item.sentence.tokens.length))} …”` : "";
-    return `Sentence ${annotation.sentence} ${text}`.trim();
+    return `${say("sentence")} ${annotation.sentence} ${text}`.trim();
   };
 
   async #copyRefused(id, button) {
@@ -188,9 +189,9 @@ class Editor {
     const text = JSON.stringify({ ...annotation, sentence_text: this.#describe(annotation), why }, null, 2);
     try {
       await navigator.clipboard.writeText(text);
-      button.lastElementChild.textContent = "Copied";
+      button.lastElementChild.textContent = say("copied");
     } catch {
-      window.prompt("Copy this text:", text); // no clipboard without https
+      window.prompt(say("copy_this"), text); // no clipboard without https
     }
   }
 
@@ -440,7 +441,7 @@ export default function mount({ data, parentElement, setTriggerValue }) {
     editor = new Editor(parentElement, work);
     editors.set(parentElement, editor);
   }
-  editor.configure(data.labels);
+  editor.configure(data.labels, data.words);
   if (data.answer) work.sync.receiveTrigger(data.answer);
   return () => {
     editor.close();

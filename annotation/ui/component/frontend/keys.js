@@ -1,19 +1,19 @@
 // Which key does what. Pure: a key press in, the name of a command out.
 
-// [command, keys as people read them, what it does], in the order of the help. The first key is shown on buttons.
+// [command, keys as people read them], in the order of the help; what it does stands in the words under key_<command>.
 const COMMAND_HELP = [
-  ["move", "← →", "go one word on"],
-  ["extend", "Shift + ← →", "select more words"],
-  ["span", "↑ ↓", "previous or next entity"],
-  ["ends", "Home End", "first or last word"],
-  ["accept", "Enter", "save and go on"],
-  ["clear", "⌫ or X", "remove the label"],
-  ["undo", "U", "undo, also back to sentences already saved"],
-  ["redo", "Shift + U", "redo"],
-  ["skip", "S", "skip this sentence"],
-  ["flag", "F", "flag it with a comment"],
-  ["guidelines", "G", "show or hide the guidelines"],
-  ["help", "?", "show or hide this list"],
+  ["move", "← →"],
+  ["extend", "Shift + ← →"],
+  ["span", "↑ ↓"],
+  ["ends", "Home End"],
+  ["accept", "Enter"],
+  ["clear", "⌫ X"],
+  ["undo", "U"],
+  ["redo", "Shift + U"],
+  ["skip", "S"],
+  ["flag", "F"],
+  ["guidelines", "G"],
+  ["help", "?"],
 ];
 
 const NAMED_KEYS = {

@@ -92,7 +92,7 @@ class SentenceView {
     if (sure) entity.style.setProperty("--shade", `${Math.round(6 + 20 * span.confidence)}%`);
     entity.setAttribute(
       "aria-label",
-      span.suggested ? `${span.label}, suggested${sure ? `, ${percent(span.confidence)}` : ""}` : span.label,
+      span.suggested ? `${span.label}, ${say("suggested")}${sure ? `, ${percent(span.confidence)}` : ""}` : span.label,
     );
     this.words[span.start].before(entity);
     for (let i = span.start; i < span.end; i++) {
@@ -111,7 +111,7 @@ class SentenceView {
     tag.append("\u2060", element("b", "", span.label));
     if (sure) tag.append(element("span", "confidence", percent(span.confidence)));
     const remove = element("span", "remove", "×");
-    remove.title = "Remove";
+    remove.title = say("remove");
     remove.dataset.start = span.start;
     remove.dataset.end = span.end;
     tag.append(remove);
