@@ -18,7 +18,7 @@ def page() -> None:
     words = current_words()
     identity = identity_token()
     with _narrow():
-        st.title(words["welcome"], text_alignment=_side(words))
+        st.title(words["welcome"], anchor=False, text_alignment=_side(words))
         st.markdown(_ended(words, "about"), text_alignment=_side(words))
         form("sign-in", base=base_path(), words=words, identity=identity)
         if identity is not None:
@@ -34,7 +34,7 @@ def join_page() -> None:
     words = current_words()
     identity = identity_token()
     with _narrow():
-        st.title(words["welcome"], text_alignment=_side(words))
+        st.title(words["welcome"], anchor=False, text_alignment=_side(words))
         st.markdown(_ended(words, "about"), text_alignment=_side(words))
         name = "" if identity is None else str(st.user.get("name", ""))
         form("join", base=base_path(), words=words, identity=identity, name=name)
