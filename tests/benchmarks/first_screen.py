@@ -34,16 +34,16 @@ def measure(warm: Annotated[int, typer.Option(help="How often to start it warm."
     with sync_playwright() as playwright:
         browser = launch_chromium(playwright)
         browser.new_page().close()
-        for start in ("cold", *["warm"] * warm):
-            answered, screen = start_once(browser, home)
+        for number, start in enumerate(("cold", *["warm"] * warm)):
+            answered, screen = start_once(browser, home, f"Annotator {number}")
             row = {"start": start, "command": "make run", "answered_s": answered, "first_sentence_s": screen}
             typer.echo(json.dumps({**row, **machine()}))
         browser.close()
     shutil.rmtree(home)
 
 
-def start_once(browser: Browser, home: Path) -> tuple[float, float]:
-    """Seconds from `make run` to an answer, and to a sentence on the screen."""
+def start_once(browser: Browser, home: Path, name: str) -> tuple[float, float]:
+    """Seconds from `make run` to an answer, and to a sentence on the screen of somebody new."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -58,7 +58,7 @@ def start_once(browser: Browser, home: Path) -> tuple[float, float]:
             assert process.poll() is None, "make run ended by itself"
             time.sleep(0.02)
         answered = time.monotonic() - begun
-        wait_for_sentence(browser, url, home)
+        wait_for_sentence(browser, url, home, name)
         return round(answered, 2), round(time.monotonic() - begun, 2)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
@@ -74,11 +74,11 @@ def answers(url: str) -> bool:
         return False
 
 
-def wait_for_sentence(browser: Browser, url: str, home: Path) -> None:
-    """Open the page as somebody who is signed in, and wait for a sentence."""
+def wait_for_sentence(browser: Browser, url: str, home: Path, name: str) -> None:
+    """Open the page as somebody of that name who is signed in, and wait for a sentence."""
     tool = App(home)
     tool.server.url = url
-    tool.open_editor(browser, tool.store.annotator("Asha")).page.context.close()
+    tool.open_editor(browser, tool.store.annotator(name)).page.context.close()
     tool.store.close()
 
 
