@@ -1,28 +1,28 @@
-"""The commands train, adapt, predict, evaluate and benchmark: `python -m maner_core`. Each calls one function.
+"""The commands train, adapt, predict, evaluate, analyse and benchmark: `python -m maner_core`. Each calls one function.
 
 Heavy packages are imported inside the commands, so that `--help` answers at once.
 """
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Never
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from maner_core import conll
-from maner_core.config import TrainConfig
+from maner_core.config import TrainConfig, parse_settings
+from maner_core.console import analysis_lines, count_bar, measure_lines, show, train_lines, training_bar
 from maner_core.encoding import INPUT_SCHEMES, input_scheme
 from maner_core.errors import InvalidConfig, InvalidInput, ManerError, RunFailed
 from maner_core.model_card import DataCard, Evaluation, describe
 
 if TYPE_CHECKING:
+    from maner_core.analysis import Pair
     from maner_core.benchmark import Outcome
     from maner_core.inference import Tagger
-    from maner_core.training import Progress
+    from maner_core.spans import Span
 
 app = typer.Typer(
     help="Train a named entity tagger, tag text with it, and measure it. Files are two-column CoNLL in IOB2.",
@@ -35,6 +35,14 @@ app = typer.Typer(
 Checkpoint = Annotated[Path, typer.Option("--checkpoint", metavar="DIR", help="Folder that `train` wrote.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of sentences.")]
 _TEXT_HELP = "Sentences to guess hidden words of; a second column is not looked at. May be given again."
+Settings = Annotated[
+    list[str],
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any setting of a training (TrainConfig), such as weight_decay=0.1. Repeatable.",
+    ),
+]
 Text = Annotated[list[Path] | None, typer.Option("--text", metavar="FILE", help=_TEXT_HELP)]
 
 
@@ -81,6 +89,7 @@ def train_command(
         int | None,
         typer.Option(help="Fit a temperature by so many trainings more, each without a part of the sentences."),
     ] = None,
+    settings: Settings = [],  # noqa: B006 (typer copies it)
     labels: Annotated[str, typer.Option(help="Labels, by commas (default: those of the training file).")] = "",
     language: Annotated[str, typer.Option(help="Language code such as swa, for the model card.")] = "",
     as_json: AsJson = False,
@@ -99,7 +108,8 @@ def train_command(
         "adaptation": adaptation,
         **_length_of_training(epochs, steps),
     }
-    config = TrainConfig.preset(preset, **{name: value for name, value in given.items() if value is not None})
+    options = {name: value for name, value in given.items() if value is not None}
+    config = TrainConfig.preset(preset, **_together(options, parse_settings(settings)))
     _check_text(config.adaptation, text)
     _check_out(out)
     corpus = conll.read(train_file)
@@ -112,7 +122,7 @@ def train_command(
     from maner_core.inference import Tagger
     from maner_core.training import train
 
-    with _training_bar() as on_progress:
+    with training_bar() as on_progress:
         report = train(corpus.sentences, corpus.spans, names, config, out, on_progress, text=unlabelled)
     result: dict[str, Any] = {
         "checkpoint": str(out),
@@ -130,7 +140,7 @@ def train_command(
         interval = measured["f1_low"], measured["f1_high"]
         evaluation = Evaluation(measured["f1"], *interval, measured["sentences"], test_file.name)
     describe(out, DataCard(language=language, evaluation=evaluation))
-    _show(result, _train_lines(result), as_json)
+    show(result, train_lines(result), as_json)
 
 
 @app.command("adapt")
@@ -164,14 +174,14 @@ def adapt_command(
 
     from maner_core.adaptation import adapt
 
-    with _training_bar() as on_progress:
+    with training_bar() as on_progress:
         report = adapt(sentences, config, out, on_progress)
     result = {"backbone": str(out), "config": config.to_dict(), **asdict(report)}
     line = (
         f"{out} written: {report.steps:,} steps on {report.sentences_read:,} sentences in {report.seconds:.0f} s on "
         f"{report.device}, loss {report.first_loss:.2f} at first, {report.loss:.2f} at the end."
     )
-    _show(result, [line], as_json)
+    show(result, [line], as_json)
 
 
 @app.command("predict")
@@ -201,7 +211,7 @@ def predict_command(
             n_entities += len(prediction.spans)
             yield prediction.tags
 
-    with _bar("predict", n_sentences, "sentence") as on_progress:
+    with count_bar("predict", n_sentences, "sentence") as on_progress:
         conll.write(out, sentences(), tags(on_progress), "\t" if spaces else " ")
     result = {
         "checkpoint": str(checkpoint),
@@ -210,7 +220,7 @@ def predict_command(
         "words": n_words,
         "entities": n_entities,
     }
-    _show(result, [f"{out} written: {n_sentences:,} sentences, {n_entities:,} entities."], as_json)
+    show(result, [f"{out} written: {n_sentences:,} sentences, {n_entities:,} entities."], as_json)
 
 
 def _look_through(sentences: Iterable[list[str]]) -> tuple[int, int, bool]:
@@ -235,7 +245,39 @@ def evaluate_command(
     from maner_core.inference import Tagger
 
     result = {"checkpoint": str(checkpoint), "file": str(file), **_measure(Tagger.load(checkpoint), corpus)}
-    _show(result, _measure_lines(result), as_json)
+    show(result, measure_lines(result), as_json)
+
+
+@app.command("analyse")
+def analyse_command(
+    checkpoint: Checkpoint,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Labelled sentences to hold the tagger against.")],
+    train_file: Annotated[
+        Path | None,
+        typer.Option("--train", metavar="FILE", help="What it was trained on, if the checkpoint does not say."),
+    ] = None,
+    examples: Annotated[int, typer.Option(help="Errors of each kind to show.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Where a tagger goes wrong: kinds of error, confused labels, known and new entities, lengths."""
+    from maner_core.analysis import analyse
+    from maner_core.entity_forms import EntityForms
+
+    corpus = conll.read(file)
+    known = conll.read(train_file) if train_file else None
+    forms = EntityForms.of(known.sentences, known.spans) if known else EntityForms.read(checkpoint)
+
+    from maner_core.inference import Tagger
+
+    analysis = analyse(corpus.sentences, corpus.spans, _predict(Tagger.load(checkpoint), corpus, "analyse"), forms)
+    result = {
+        "checkpoint": str(checkpoint),
+        "file": str(file),
+        "repaired_tags": corpus.n_repaired,
+        **asdict(analysis),
+        "errors": [_error(pair, corpus.sentences[pair.sentence]) for pair in analysis.errors],
+    }
+    show(result, analysis_lines(result, examples), as_json)
 
 
 @app.command("benchmark")
@@ -254,9 +296,7 @@ def benchmark_command(
     seeds: Annotated[int | None, typer.Option(help="So many of the paper's five seeds (default: 3).")] = None,
     seed: Annotated[list[str], typer.Option(help="Seeds of your own instead.")] = [],  # noqa: B006
     preset: Annotated[str, typer.Option(help="Settings to start from: default, or paper (as published).")] = "default",
-    settings: Annotated[
-        list[str], typer.Option("--set", metavar="NAME=VALUE", help="A training setting, such as learning_rate=5e-5.")
-    ] = [],  # noqa: B006
+    settings: Settings = [],  # noqa: B006
     test_limit: Annotated[int | None, typer.Option(help="Test on so many random test sentences at most.")] = None,
     tables_only: Annotated[bool, typer.Option("--tables-only", help="Run nothing; write tables and figures.")] = False,
     as_json: AsJson = False,
@@ -284,9 +324,16 @@ def benchmark_command(
     written = write_report(out, out / benchmark.RUNS)
     result = {"report": str(written[0]), "files": [str(file) for file in written], **_outcome(outcome)}
     lines = [f"{written[0]} written, with {len(written) - 1} tables and figures beside it."]
-    _show(result, lines + (outcome.left_out if outcome else []), as_json)
+    show(result, lines + (outcome.left_out if outcome else []), as_json)
     if outcome and outcome.failed:
         raise RunFailed(f"{len(outcome.failed)} runs failed, as {written[0]} says; the same command tries them again")
+
+
+def _together(options: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """What options and --set ask for; a setting that both give is refused, for one of the two would be lost."""
+    if twice := sorted(options.keys() & settings.keys()):
+        raise InvalidConfig(f"{twice[0]} is given by --set and by an option of its own; give it once")
+    return options | settings
 
 
 def _length_of_training(epochs: float | None, steps: int | None) -> dict[str, float]:
@@ -349,8 +396,7 @@ def _measure(tagger: "Tagger", corpus: conll.Corpus) -> dict[str, Any]:
     """F1 (0 to 1) with its 95% interval, the counts behind it, and the scores by label."""
     from maner_core.evaluation import bootstrap_f1, entity_counts, f1_report, seqeval_f1
 
-    with _bar("evaluate", len(corpus.sentences), "sentence") as on_progress:
-        predicted = [prediction.spans for prediction in tagger.stream(corpus.sentences, on_progress=on_progress)]
+    predicted = _predict(tagger, corpus, "evaluate")
     low, high = bootstrap_f1(entity_counts(corpus.spans, predicted))
     report = asdict(f1_report(corpus.spans, predicted))
     report["f1"] = seqeval_f1(corpus.spans, predicted, [len(sentence) for sentence in corpus.sentences])
@@ -364,81 +410,24 @@ def _measure(tagger: "Tagger", corpus: conll.Corpus) -> dict[str, Any]:
     }
 
 
-# What people see.
+def _predict(tagger: "Tagger", corpus: conll.Corpus, name: str) -> list[list["Span"]]:
+    """The spans that a tagger finds in the sentences of a file; `name`: of the bar."""
+    with count_bar(name, len(corpus.sentences), "sentence") as on_progress:
+        return [prediction.spans for prediction in tagger.stream(corpus.sentences, on_progress=on_progress)]
 
 
-def _show(result: dict[str, Any], lines: Sequence[str], as_json: bool) -> None:
-    typer.echo(json.dumps(result, ensure_ascii=False) if as_json else "\n".join(lines))
+def _error(pair: "Pair", sentence: Sequence[str]) -> dict[str, Any]:
+    """An error with its words, as JSON can hold it."""
 
+    def entity(span: "Span | None") -> dict[str, Any] | None:
+        return asdict(span) | {"text": " ".join(sentence[span.start : span.end])} if span else None
 
-def _train_lines(result: dict[str, Any]) -> list[str]:
-    """The end of a training for people."""
-    lines = [
-        f"{result['checkpoint']} written: {result['config']['system']} trained on {result['sentences']:,} sentences "
-        f"({', '.join(result['labels'])}), {result['steps']:,} steps in {result['seconds']:.0f} s on "
-        f"{result['device']}, F1 on these sentences {result['train_f1']:.3f}.",
-        *_repaired(result),
-    ]
-    if calibration := result["calibration"]:
-        lines.append(
-            f"  Temperature {calibration['temperature']:.2f} from {calibration['folds']} trainings without a part of them: "
-            f"calibration error of words {calibration['ece']:.3f}, with it {calibration['ece_calibrated']:.3f}."
-        )
-    if result["train_f1"] < result["config"]["min_train_f1"]:
-        lines.append("  It has not learned even these sentences; train longer, and check their labels.")
-    return lines + (_measure_lines(result["test"]) if "test" in result else [])
-
-
-def _measure_lines(result: dict[str, Any]) -> list[str]:
-    """A measurement for people: a line for all labels, then one for each."""
-    return [
-        f"F1 {result['f1']:.3f} ({result['f1_low']:.3f} to {result['f1_high']:.3f} with 95% confidence) on "
-        f"{result['sentences']:,} sentences of {result['file']}: precision {result['precision']:.3f}, "
-        f"recall {result['recall']:.3f}, {result['n_gold']:,} entities.",
-        *(
-            f"  {label}: F1 {score['f1']:.3f}, precision {score['precision']:.3f}, recall {score['recall']:.3f}, "
-            f"{score['n_gold']:,} entities"
-            for label, score in result["per_label"].items()
-        ),
-        *_repaired(result),
-    ]
-
-
-def _repaired(result: dict[str, Any]) -> list[str]:
-    n = result["repaired_tags"]
-    return [f"  {n:,} I- tags of the file continued nothing and were read as B-, as conlleval does."] if n else []
-
-
-@contextmanager
-def _training_bar() -> Iterator[Callable[["Progress"], None]]:
-    """A bar of optimiser steps on stderr, on a terminal only."""
-    from tqdm import tqdm
-
-    bar: tqdm[Never]
-    with tqdm(desc="train", unit="step", disable=None, leave=False) as bar:
-
-        def show(progress: "Progress") -> None:
-            bar.total, bar.n = progress.steps, progress.step
-            bar.set_description("adapt" if progress.phase == "adapting" else "train", refresh=False)
-            bar.set_postfix(loss=f"{progress.loss:.3f}", refresh=False)
-            bar.refresh()
-
-        yield show
-
-
-@contextmanager
-def _bar(name: str, total: int, unit: str) -> Iterator[Callable[[float], None]]:
-    """A bar on stderr that is told how many of `total` units are done, on a terminal only."""
-    from tqdm import tqdm
-
-    bar: tqdm[Never]
-    with tqdm(desc=name, total=total, unit=unit, disable=None, leave=False) as bar:
-
-        def show(done: float) -> None:
-            bar.n = round(done)
-            bar.refresh()
-
-        yield show
+    return {
+        "sentence": pair.sentence,
+        "kind": pair.kind,
+        "gold": entity(pair.gold),
+        "predicted": entity(pair.predicted),
+    }
 
 
 if __name__ == "__main__":

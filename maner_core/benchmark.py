@@ -25,7 +25,7 @@ import numpy as np
 from maner_core import conll
 from maner_core.benchmark_runs import Cell, Run, append_run, drop_unfinished_line, pack_counts, read_runs, recipe_hash
 from maner_core.benchmark_sets import NerSet, read_sets
-from maner_core.config import TrainConfig
+from maner_core.config import TrainConfig, parse_settings
 from maner_core.encoding import INPUT_SCHEMES, input_scheme
 from maner_core.errors import InvalidConfig, InvalidInput, ManerError
 from maner_core.evaluation import entity_counts, f1_report
@@ -129,18 +129,11 @@ def run_grid(grid: Grid, out: Path, *, show_progress: bool = True) -> Outcome:
 
 
 def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
-    """Settings written as text: `["learning_rate=5e-5", "max_steps=0"] -> {"learning_rate": 5e-05, "max_steps": 0}`.
-
-    Raises InvalidConfig on a word that is none; TrainConfig checks names and ranges.
-    """
-    values: dict[str, Any] = {}
-    for word in words:
-        name, equals, text = word.partition("=")
-        if not equals:
-            raise InvalidConfig(f"the setting {word!r} has no value; write it like learning_rate=5e-5")
-        if name in _DIMENSIONS:
+    """As `parse_settings`; the dimensions of the grid are refused too. Raises InvalidConfig."""
+    values = parse_settings(words)
+    for name in _DIMENSIONS:
+        if name in values:
             raise InvalidConfig(f"{name} is no setting of a benchmark but one of its dimensions; give it with --{name}")
-        values[name] = _value(name, text)
     return values
 
 
@@ -156,22 +149,6 @@ def choose_seeds(n: int | None, given: Sequence[int]) -> tuple[int, ...]:
 def draw(n: int, size: int, seed: int) -> list[int]:
     """`size` of n sentences in random order; the same for the same seed, and the first of any larger draw."""
     return [int(i) for i in np.random.default_rng(seed).permutation(n)[:size]]
-
-
-def _value(name: str, text: str) -> Any:
-    """`text` as the type that the setting has."""
-    known = getattr(TrainConfig(), name, None)
-    if isinstance(known, bool):
-        if text not in ("true", "false"):
-            raise InvalidConfig(f"{name} is {text!r}; it must be true or false")
-        return text == "true"
-    if not isinstance(known, int | float):
-        return text
-    try:
-        return type(known)(text)
-    except ValueError:
-        what = "a whole number" if isinstance(known, int) else "a number"
-        raise InvalidConfig(f"{name} is {text!r}; it must be {what}") from None
 
 
 def _jobs(grid: Grid, sets: Sequence[NerSet]) -> Iterator[Job]:

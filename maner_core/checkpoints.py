@@ -28,6 +28,7 @@ from maner_core.calibration import Calibration
 from maner_core.config import TrainConfig
 from maner_core.devices import return_freed_memory
 from maner_core.encoding import WordEncoder, longest_window
+from maner_core.entity_forms import EntityForms
 from maner_core.errors import InvalidInput, NoCheckpoint, UnsupportedBackbone
 from maner_core.idle_head import add_idle_head, take_back_norm
 from maner_core.inference import Tagger
@@ -53,10 +54,12 @@ def save_checkpoint(
     report: "TrainReport",
     cache: Path | None = None,
     data: TrainingData | None = None,
+    entities: EntityForms | None = None,
 ) -> None:
     """Write `tagger` to `folder`, replacing what is there, by way of a temporary name beside it.
 
     `cache`: where the bundled backbone is kept, needed to put back the rows that the training left out. `data`: for the card.
+    `entities`: those trained on, for an analysis.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unfinished-"))
@@ -78,6 +81,8 @@ def save_checkpoint(
         if tagger.adapter is not None:
             settings["backbone_sha256"] = tagger.adapter.backbone_sha256
         write_settings(unfinished, settings)
+        if entities is not None:
+            entities.write(unfinished)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(unfinished, folder)
     finally:

@@ -1,5 +1,6 @@
 """TrainConfig: every knob of a training, each with its unit, and the presets. No torch here."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from math import ceil
 from typing import Any
@@ -206,3 +207,33 @@ PRESETS = {
         final_rate_fraction=1.0,
     ),
 }
+
+
+def parse_settings(words: Sequence[str]) -> dict[str, Any]:
+    """Settings written as text: `["learning_rate=5e-5", "max_steps=0"] -> {"learning_rate": 5e-05, "max_steps": 0}`.
+
+    Of a name that comes twice the last counts. Raises InvalidConfig on a word that is none; TrainConfig checks the rest.
+    """
+    values: dict[str, Any] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals:
+            raise InvalidConfig(f"the setting {word!r} has no value; write it like learning_rate=5e-5")
+        values[name] = _value(name, text)
+    return values
+
+
+def _value(name: str, text: str) -> Any:
+    """`text` as the type that the setting has."""
+    known = getattr(TrainConfig(), name, None)
+    if isinstance(known, bool):
+        if text not in ("true", "false"):
+            raise InvalidConfig(f"{name} is {text!r}; it must be true or false")
+        return text == "true"
+    if not isinstance(known, int | float):
+        return text
+    try:
+        return type(known)(text)
+    except ValueError:
+        what = "a whole number" if isinstance(known, int) else "a number"
+        raise InvalidConfig(f"{name} is {text!r}; it must be {what}") from None

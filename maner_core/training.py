@@ -30,6 +30,7 @@ from maner_core.config import TrainConfig
 from maner_core.devices import best_device, has_bfloat16, return_freed_memory, reused_memory
 from maner_core.dropout import use_fast_dropout
 from maner_core.encoding import RANDOM_TOKEN, Specials, Window, WordEncoder, longest_window, mask_words
+from maner_core.entity_forms import EntityForms
 from maner_core.errors import InvalidInput, RunFailed
 from maner_core.evaluation import f1_report
 from maner_core.frozen import FrozenLayers, KeptStates, freeze
@@ -111,7 +112,8 @@ def train(
             seconds = report.seconds + time.perf_counter() - started
             report = replace(report, calibration=tagger.calibration, seconds=seconds)
         return_freed_memory()  # before the whole vocabulary is put back
-        save_checkpoint(folder, tagger, config, report, cache, TrainingData.of(sentences, spans))
+        data, entities = TrainingData.of(sentences, spans), EntityForms.of(sentences, spans)
+        save_checkpoint(folder, tagger, config, report, cache, data, entities)
     return report
 
 

@@ -127,7 +127,7 @@ def test_a_pipeline_finds_the_spans_that_the_tagger_finds(tmp_path: Path) -> Non
 def test_a_checkpoint_holds_weights_tokenizer_settings_and_card(trained: Path) -> None:
     names = {path.name for path in trained.iterdir()}
     settings = {"maner.json", "config.json", "tokenizer.json", "tokenizer_config.json"}
-    assert names == {"model.safetensors", "README.md", *settings}
+    assert names == {"model.safetensors", "README.md", "entities.json", *settings}
     assert json.loads((trained / "maner.json").read_text(encoding="utf-8"))["format"] == 1
 
 
