@@ -27,7 +27,8 @@ from tqdm import tqdm
 
 from annotation.formats import ReadSentence, read_file
 from annotation.labels import make_labels
-from annotation.loop import RoundProgress, run_round
+from annotation.loop import run_round
+from annotation.phases import RoundProgress
 from annotation.sampling import query_strategy
 from annotation.tagging import Tools
 from maner_core.config import TrainConfig

@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from platform import node
 
-from annotation.loop import RoundProgress, run_round
+from annotation.loop import run_round
+from annotation.phases import RoundProgress
 from annotation.settings import Settings
 from annotation.tagging import Tools, real_tools
 from annotation.trigger import Due, Trigger

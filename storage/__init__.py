@@ -33,6 +33,7 @@ from storage.records import (
     SuggestedSpan,
     Suggestion,
     SuggestWhen,
+    Timing,
     WorkerStatus,
 )
 from storage.store import Store
@@ -71,5 +72,6 @@ __all__ = [
     "SuggestWhen",
     "SuggestedSpan",
     "Suggestion",
+    "Timing",
     "WorkerStatus",
 ]

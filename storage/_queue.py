@@ -69,7 +69,7 @@ HAND_OUTS = (
     .where(Sentences.id.in_(bindparam("ids", expanding=True)))
 )
 
-SELECTION_FIELDS = ("origin", "rank", "strategy", "score", "propensity", "run_id", "round", "reason")
+SELECTION_FIELDS = ("origin", "rank", "strategy", "score", "propensity", "run_id", "round", "seed", "reason")
 
 
 def fill(connection: Connection, project_id: int, items: Sequence[QueueItem], replace: bool) -> int:

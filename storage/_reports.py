@@ -26,6 +26,7 @@ from storage.records import (
     Split,
     Status,
     Suggestion,
+    Timing,
 )
 from storage.tables import (
     Annotations,
@@ -132,6 +133,30 @@ def done(connection: Connection, project_id: int, annotator_id: int) -> int:
         Annotations.imported.is_(False),
     )
     return connection.execute(statement).scalar_one()
+
+
+def timings(connection: Connection, project_id: int) -> list[Timing]:
+    """Times of first labellings of pool sentences, oldest first; imports, skips and untimed ones are left out."""
+    n_spans = (
+        select(func.count())
+        .where(AnnotationSpans.annotation_seq == Annotations.seq)
+        .correlate(Annotations)
+        .scalar_subquery()
+    )
+    rows = connection.execute(
+        select(Annotations.annotator_id, Sentences.n_tokens, n_spans.label("n_spans"), Annotations.milliseconds)
+        .join(Sentences, Sentences.id == Annotations.sentence_id)
+        .where(
+            Annotations.project_id == project_id,
+            Annotations.split == Split.POOL.value,
+            Annotations.status == Status.LABELLED.value,
+            Annotations.imported.is_(False),
+            Annotations.supersedes.is_(None),
+            Annotations.milliseconds > 0,
+        )
+        .order_by(Annotations.seq)
+    )
+    return [Timing(row.annotator_id, row.n_tokens, row.n_spans, row.milliseconds / 1000) for row in rows]
 
 
 def labels_per_hour(connection: Connection, project_id: int) -> list[tuple[datetime, str, int]]:
@@ -259,6 +284,7 @@ def _selection(row: Any) -> QueueItem:
         propensity=row.propensity,
         run_id=row.run_id,
         round=row.round,
+        seed=row.seed,
         reason=row.reason,
     )
 

@@ -307,9 +307,10 @@ def groups_page(connection: Connection, project_id: int, after: int) -> list[tup
     return [(row.id, row.group_key or "", tuple(row.tokens)) for row in rows]
 
 
-def unlabelled_pool(connection: Connection, project_id: int) -> list[Sentence]:
-    """Sentences of the pool that nobody annotated and that duplicate none."""
-    rows = connection.execute(select(*SENTENCE_COLUMNS).where(*_is_unlabelled(project_id)).order_by(Sentences.id))
+def unlabelled_pool(connection: Connection, project_id: int, until_seq: int | None) -> list[Sentence]:
+    """Sentences of the pool that nobody annotated (up to `until_seq`) and that duplicate none."""
+    which = _is_unlabelled(project_id, until_seq)
+    rows = connection.execute(select(*SENTENCE_COLUMNS).where(*which).order_by(Sentences.id))
     return [sentence_record(row) for row in rows]
 
 
@@ -321,10 +322,13 @@ def unqueued_pool_ids(connection: Connection, project_id: int) -> list[int]:
     return list(connection.execute(statement.order_by(Sentences.id)).scalars())
 
 
-def _is_unlabelled(project_id: int) -> tuple[Any, ...]:
+def _is_unlabelled(project_id: int, until_seq: int | None = None) -> tuple[Any, ...]:
+    annotated = exists().where(Annotations.sentence_id == Sentences.id)
+    if until_seq is not None:
+        annotated = annotated.where(Annotations.seq <= until_seq)
     return (
         Sentences.project_id == project_id,
         Sentences.split == Split.POOL.value,
         Sentences.duplicate_of.is_(None),
-        ~exists().where(Annotations.sentence_id == Sentences.id),
+        ~annotated,
     )

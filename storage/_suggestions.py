@@ -1,6 +1,6 @@
 """What runs say about sentences: suggestions and scores for the pool, predictions for the reserve."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -46,20 +46,34 @@ def suggestion(connection: Connection, run_id: int, sentence_id: int) -> Suggest
     return None if row is None else suggestion_record(row)
 
 
-def save_scores(connection: Connection, run_id: int, scores: Sequence[tuple[int, float]]) -> None:
+def save_scores(
+    connection: Connection, run_id: int, scores: Sequence[tuple[int, float]], doubts: Mapping[int, float]
+) -> None:
     """Keep acquisition scores of sentences of the pool; Refused for a sentence of the reserve."""
     project_id = project_of_run(connection, run_id)
     rows = [
-        {**_sentence_of_run(run_id, project_id, sentence_id, Split.POOL), "score": float(score)}
+        {
+            **_sentence_of_run(run_id, project_id, sentence_id, Split.POOL),
+            "score": float(score),
+            "doubt": doubts.get(sentence_id),
+        }
         for sentence_id, score in scores
     ]
-    upsert(connection, Scores, rows, KEY, ["score"])
+    upsert(connection, Scores, rows, KEY, ["score", "doubt"])
 
 
 def scores(connection: Connection, run_id: int) -> dict[int, float]:
     """Acquisition scores by sentence id."""
     rows = connection.execute(select(Scores.sentence_id, Scores.score).where(Scores.run_id == run_id))
     return dict(rows.all())
+
+
+def doubts(connection: Connection, run_id: int) -> dict[int, float]:
+    """Plain doubt by sentence id, where it was kept."""
+    rows = connection.execute(
+        select(Scores.sentence_id, Scores.doubt).where(Scores.run_id == run_id, Scores.doubt.is_not(None))
+    )
+    return {sentence_id: doubt for sentence_id, doubt in rows if doubt is not None}
 
 
 def save_predictions(connection: Connection, run_id: int, predictions: Sequence[RunPrediction]) -> None:

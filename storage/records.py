@@ -339,6 +339,7 @@ class QueueItem:
     run_id: int | None
     round: int
     reason: str = ""
+    seed: int | None = None  # of the selection; with its round and the run's scores it gives the same queue again
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +351,16 @@ class HandOut:
     run_id: int | None
     reason: str
     suggestion: Suggestion | None
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long a person took for a sentence when they first labelled it, and what they had to do."""
+
+    annotator_id: int
+    words: int
+    entities: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

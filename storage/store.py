@@ -8,6 +8,7 @@ for what a constraint forbids, DatabaseUnavailable when the database does not an
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from maner_core.spans import Span
@@ -44,6 +45,7 @@ from storage.records import (
     Split,
     Status,
     Suggestion,
+    Timing,
     WorkerStatus,
 )
 
@@ -134,9 +136,12 @@ class Store(AccountStore):
         """The sentence; NotFound."""
         return self._database.read(_sentences.sentence, sentence_id)
 
-    def unlabelled_pool(self, project_id: int) -> list[Sentence]:
-        """Sentences of the pool that nobody annotated, without duplicates, in import order."""
-        return self._database.read(_sentences.unlabelled_pool, project_id)
+    def unlabelled_pool(self, project_id: int, until_seq: int | None = None) -> list[Sentence]:
+        """Sentences of the pool that nobody annotated, without duplicates, in import order.
+
+        With `until_seq` as they were when that annotation was the newest.
+        """
+        return self._database.read(_sentences.unlabelled_pool, project_id, until_seq)
 
     def unqueued_pool_ids(self, project_id: int) -> list[int]:
         """Ids of the unlabelled pool that are not in the queue, in import order."""
@@ -184,6 +189,10 @@ class Store(AccountStore):
     def labels_per_hour(self, project_id: int) -> list[tuple[datetime, str, int]]:
         """(start of the hour, annotator, sentences labelled in it), oldest first; imports are not counted."""
         return self._database.read(_reports.labels_per_hour, project_id)
+
+    def timings(self, project_id: int) -> list[Timing]:
+        """How long people took for sentences of the pool when they first labelled them, oldest first."""
+        return self._database.read(_reports.timings, project_id)
 
     def export_rows(
         self, project_id: int, split: Split | None, statuses: Collection[Status], include_unlabelled: bool
@@ -314,14 +323,23 @@ class Store(AccountStore):
         """What the run suggests for the sentence, None if it says nothing of it."""
         return self._database.read(_suggestions.suggestion, run_id, sentence_id)
 
-    def save_scores(self, run_id: int, scores: Iterable[tuple[int, float]]) -> None:
-        """Keep (sentence id, score); Refused for evaluation sentences. A transaction for each ROWS_PER_WRITE rows."""
+    def save_scores(
+        self, run_id: int, scores: Iterable[tuple[int, float]], doubts: Mapping[int, float] = MappingProxyType({})
+    ) -> None:
+        """Keep (sentence id, score) and plain doubts by sentence id, to be compared with those of other rounds.
+
+        Refused for evaluation sentences. A transaction for each ROWS_PER_WRITE rows.
+        """
         for chunk in _in_chunks(scores):
-            self._database.write(_suggestions.save_scores, run_id, chunk)
+            self._database.write(_suggestions.save_scores, run_id, chunk, doubts)
 
     def scores(self, run_id: int) -> dict[int, float]:
         """The run's acquisition scores by sentence id."""
         return self._database.read(_suggestions.scores, run_id)
+
+    def doubts(self, run_id: int) -> dict[int, float]:
+        """The run's plain doubts by sentence id."""
+        return self._database.read(_suggestions.doubts, run_id)
 
     def request_retrain(self, project_id: int) -> None:
         """Somebody wants a training now, or a retry."""

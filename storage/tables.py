@@ -349,6 +349,7 @@ class Scores(Base):
     project_id: Mapped[int] = mapped_column(RowId)
     split: Mapped[str] = mapped_column(String(10))
     score: Mapped[float] = mapped_column(Float)
+    doubt: Mapped[float | None] = mapped_column(Float)  # plain doubt, comparable between rounds and strategies
 
 
 class Selections(Base):
@@ -373,6 +374,7 @@ class Selections(Base):
     propensity: Mapped[float | None] = mapped_column(Float)
     run_id: Mapped[int | None] = mapped_column(RowId)
     round: Mapped[int]
+    seed: Mapped[int | None] = mapped_column(BigInteger)
     reason: Mapped[str] = mapped_column(Text)
 
 

@@ -10,6 +10,7 @@ from stub_tagger import STUB
 
 from annotation.labels import make_labels
 from annotation.loop import run_round
+from annotation.sampling import DEFAULT_RULE, SelectionRule
 from maner_core.spans import Span
 from storage import (
     AnnotationDraft,
@@ -122,8 +123,8 @@ def label_reserve(store: Store, project: Project, n: int) -> list[Sentence]:
     return chosen
 
 
-def run_stub_round(store: Store, project: Project, home: Path) -> Run:
-    return run_round(store, store.project(project.id), home, tools=STUB)
+def run_stub_round(store: Store, project: Project, home: Path, rule: SelectionRule = DEFAULT_RULE) -> Run:
+    return run_round(store, store.project(project.id), home, tools=STUB, rule=rule)
 
 
 def claim_all(store: Store, project: Project, n: int = 1000) -> list[int]:

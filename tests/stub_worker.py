@@ -16,7 +16,7 @@ from typing import Any
 from stub_tagger import STUB, StubProgress
 
 import annotation.worker
-from annotation.loop import RoundProgress
+from annotation.phases import RoundProgress
 from annotation.tagging import Tools
 from annotation.worker import PARENT_VARIABLE, Pulse, Worker
 from storage import Store

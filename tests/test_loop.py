@@ -22,22 +22,14 @@ from loop_helpers import (
 )
 from stub_tagger import STUB, StubTagger
 
+from annotation.choosing import SHORTEST_QUEUE
 from annotation.hand_out import top_up
-from annotation.loop import (
-    GATE_LABELS,
-    RANDOM_SHARE,
-    SHORTEST_QUEUE,
-    STOPPED,
-    RoundProgress,
-    label_shares,
-    plain_words,
-    run_round,
-    run_seed,
-    training_set,
-)
-from annotation.sampling import ACQUISITION_FUNCTIONS, QUERY_STRATEGIES
+from annotation.loop import STOPPED, plain_words, run_round, run_seed
+from annotation.phases import RoundProgress
+from annotation.sampling import ACQUISITION_FUNCTIONS, QUERY_STRATEGIES, SelectionRule
 from annotation.serving import KEPT_RUNS, evaluate, f1_history, prune_checkpoints, run_folder
 from annotation.tagging import LoadedTagger, Tools
+from annotation.training_set import GATE_LABELS, label_shares, training_set
 from maner_core.errors import InvalidConfig, RunFailed, RunStopped
 from maner_core.spans import Span
 from storage import Origin, Project, RunState, Split, Status, Store
@@ -191,11 +183,11 @@ def test_few_entities_keep_the_gate_shut(store: Store, home: Path, project: Proj
 def test_behind_the_gate_the_queue_follows_the_scores_but_for_a_random_tenth(store: Store, home: Path) -> None:
     project = make_project(store, pool=400, name="large")
     label(store, project, GATE_LABELS)
-    run = run_stub_round(store, project, home)
+    run = run_stub_round(store, project, home, SelectionRule(power=None, alike=1.0))
     items = queue_items(store, project)
     assert len(items) == SHORTEST_QUEUE == run.metrics["queued"]
     by_chance = [item for item in items.values() if item.origin is Origin.RANDOM]
-    assert len(by_chance) == RANDOM_SHARE * SHORTEST_QUEUE
+    assert len(by_chance) == 0.1 * SHORTEST_QUEUE
     assert {item.propensity for item in by_chance} == {10 / 350}
     active = sorted((item for item in items.values() if item.origin is Origin.ACTIVE), key=lambda item: item.rank)
     scores = [item.score or 0.0 for item in active]

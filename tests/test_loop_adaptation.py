@@ -12,7 +12,8 @@ from loop_helpers import label, make_project, open_store
 from stub_tagger import STUB
 
 from annotation.adapted_backbone import FEWEST_SENTENCES, adapted_folder
-from annotation.loop import RoundProgress, run_round
+from annotation.loop import run_round
+from annotation.phases import RoundProgress
 from annotation.tagging import Tools, TrainProgress
 from annotation.work_state import work_state
 from maner_core.config import TrainConfig

@@ -10,7 +10,8 @@ import torch
 from encoders import tiny_xlmr
 from loop_helpers import label, label_reserve, make_project, open_store, sentence_tokens
 
-from annotation.loop import RoundProgress, run_round
+from annotation.loop import run_round
+from annotation.phases import RoundProgress
 from annotation.tagging import Tools, real_tools
 from maner_core.inference import Tagger
 from maner_core.model_card import hash_of_ids

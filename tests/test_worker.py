@@ -18,6 +18,7 @@ from stub_tagger import STUB
 
 import annotation.worker
 from annotation.loop import STOPPED
+from annotation.phases import RoundProgress
 from annotation.settings import Settings
 from annotation.tagging import Tools
 from annotation.trigger import ATTEMPTS, Due, Trigger
@@ -347,8 +348,8 @@ def test_a_database_that_is_busy_for_a_moment_costs_no_training(
     assert store.run(run.id).progress == 0.5
 
 
-def _training(run: Run) -> "annotation.loop.RoundProgress":
-    return annotation.loop.RoundProgress(run.id, "training", 0.5, 10.0, "Training on 50 sentences")
+def _training(run: Run) -> RoundProgress:
+    return RoundProgress(run.id, "training", 0.5, 10.0, "Training on 50 sentences")
 
 
 # Stopped and killed.

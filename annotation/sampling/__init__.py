@@ -16,14 +16,31 @@ from annotation.sampling.acquisition import (
     mnlp,
     tag_count,
 )
-from annotation.sampling.cost import Cost
+from annotation.sampling.cost import FEWEST_TIMED, HARD_PACE, Cost, Timed
 from annotation.sampling.diverse import badge, kmeans
 from annotation.sampling.pool import Head, Pool, WordStates
-from annotation.sampling.selection import RANDOM_REASON, Pick, select, why
+from annotation.sampling.selection import (
+    DEFAULT_RULE,
+    RANDOM_REASON,
+    Pick,
+    Ranking,
+    Selection,
+    SelectionRule,
+    Stream,
+    alike_by_cosine,
+    by_power,
+    centred,
+    select,
+    subsample,
+    why,
+)
 from annotation.sampling.strategies import NEEDS_STATES, QUERY_STRATEGIES, QueryStrategy, query_strategy, random, top
 
 __all__ = [
     "ACQUISITION_FUNCTIONS",
+    "DEFAULT_RULE",
+    "FEWEST_TIMED",
+    "HARD_PACE",
     "NEEDS_STATES",
     "QUERY_STRATEGIES",
     "RANDOM_REASON",
@@ -33,9 +50,17 @@ __all__ = [
     "Pick",
     "Pool",
     "QueryStrategy",
+    "Ranking",
+    "Selection",
+    "SelectionRule",
+    "Stream",
+    "Timed",
     "WordStates",
+    "alike_by_cosine",
     "badge",
     "bald",
+    "by_power",
+    "centred",
     "density",
     "ent_mnlp",
     "entropy_max",
@@ -50,6 +75,7 @@ __all__ = [
     "query_strategy",
     "random",
     "select",
+    "subsample",
     "tag_count",
     "top",
     "why",

@@ -1,0 +1,287 @@
+"""What of the pool is labelled next, and why: read, score, select, suggest, queue. And the same again from the log."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+
+from annotation.phases import Phase, Phases
+from annotation.sampling import (
+    ACQUISITION_FUNCTIONS,
+    NEEDS_STATES,
+    RANDOM_REASON,
+    Cost,
+    Head,
+    Pick,
+    Pool,
+    Ranking,
+    Selection,
+    SelectionRule,
+    Stream,
+    Timed,
+    WordStates,
+    alike_by_cosine,
+    mnlp,
+    query_strategy,
+    select,
+    subsample,
+    why,
+)
+from annotation.sampling.acquisition import REMEMBERED_ROUNDS
+from annotation.tagging import LoadedTagger, TaggerPrediction
+from annotation.training_set import TrainingSet, label_shares
+from maner_core.errors import InvalidInput
+from maner_core.spans import iob2_tags
+from storage import Origin, Project, QueueItem, Run, RunState, Sentence, Split, Store, SuggestedSpan, Suggestion
+
+SHORTEST_QUEUE = 100
+QUEUED_ROUNDS = 4
+"""The queue lasts for so many rounds, and has SHORTEST_QUEUE sentences at least."""
+SUGGESTED_SENTENCES = 2000
+"""Sentences that get stored suggestions: those queued, and the highest scores up to this number."""
+SENTENCES_WITH_STATES = 2000
+"""Sentences whose word states are kept for the strategies that need them: those that `mnlp` puts first."""
+
+
+@dataclass
+class Chooser:
+    """Chooses for one run, by the tagger of the run `source`: its own, or the one that goes on serving."""
+
+    store: Store
+    project: Project
+    run: Run
+    labelled: TrainingSet
+    rule: SelectionRule
+    tagger: LoadedTagger
+    source: int
+    phases: Phases
+
+    def choose(self) -> dict[str, Any]:
+        """Score and rank unlabelled sentences, store suggestions, swap the queue; the numbers of it."""
+        seq = self.store.max_seq(self.project.id)
+        pool = ReadPool(self.store.unlabelled_pool(self.project.id, seq), self.tagger)
+        strategy = self.project.settings.strategy
+        if strategy != "random":
+            self.score(pool)
+        name = strategy if self.labelled.opens_gate else "random"
+        batch = self.project.settings.retrain_every
+        n = max(SHORTEST_QUEUE, QUEUED_ROUNDS * batch) + self.leased(pool)
+        ranking = self.ranking(pool, name, n)
+        selection = select(len(pool.sentences), n, ranking, self.rule, batch, self.run.seed)
+        self.suggest(pool, selection.picks)
+        items = [self.queue_item(pool, pick, rank, name) for rank, pick in enumerate(selection.picks)]
+        queued = self.store.fill_queue(self.project.id, items, replace=True)
+        log = _log(pool, seq, n, batch, name, ranking, selection)
+        cost = asdict(pool.arrays.cost) if pool.arrays is not None else None
+        return {"scored": len(pool.read), "queued": queued, "selection": name, "cost": cost, "selection_log": log}
+
+    def score(self, pool: "ReadPool") -> None:
+        """Read a sub-sample of the pool and keep its scores, where the strategy has any."""
+        n = len(pool.sentences)
+        pool.read = subsample(n, self.rule.subsample, self.run.seed)
+        of = "" if len(pool.read) == n else f" of {n}"
+        self.read_pool(pool, pool.read.tolist(), "scoring", f"Scoring {len(pool.read)}{of} sentences")
+        pool.arrays = self.arrays(pool)
+        acquisition = ACQUISITION_FUNCTIONS.get(self.project.settings.strategy)
+        if acquisition is not None:
+            scores = acquisition(pool.arrays).tolist()
+            pool.scores = dict(zip(pool.read.tolist(), scores, strict=True))
+            ids = [pool.sentences[index].id for index in pool.read]
+            doubts = dict(zip(ids, mnlp(pool.arrays).tolist(), strict=True))
+            self.store.save_scores(self.run.id, zip(ids, scores, strict=True), doubts)
+
+    def arrays(self, pool: "ReadPool") -> Pool:
+        """What a query strategy sees of the sentences that were read."""
+        read = [pool.predictions[index] for index in pool.read]
+        embeddings = np.stack([prediction.embedding for prediction in read]) if read else None
+        seen = replace(
+            Pool.of([prediction.probabilities for prediction in read], pool.tags, embeddings),
+            label_shares=label_shares(self.labelled.sentences, self.labelled.spans),
+            cost=project_cost(self.store, self.project.id),
+            history=self.history(pool),
+            seed=self.run.seed,
+        )
+        if self.project.settings.strategy not in NEEDS_STATES:
+            return seen
+        return replace(seen, states=pool.states(seen), head=Head(*self.tagger.head))
+
+    def history(self, pool: "ReadPool") -> "np.typing.NDArray[np.float64] | None":
+        """`mnlp` of the sentences that were read in the rounds before, (n_read, n_rounds); nan where it is not known."""
+        if self.project.settings.strategy != "fluctuation":
+            return None
+        done = [run.id for run in self.store.runs(self.project.id) if run.state is RunState.DONE]
+        known = [self.store.doubts(run_id) for run_id in done[-(REMEMBERED_ROUNDS - 1) :]]
+        ids = [pool.sentences[index].id for index in pool.read]
+        return np.array([[doubts.get(id_, np.nan) for doubts in known] for id_ in ids]).reshape(len(ids), len(known))
+
+    def ranking(self, pool: "ReadPool", name: str, n: int) -> Ranking | None:
+        """What the strategy of that name makes of the sentences that were read, `n` at least; None for chance."""
+        if name == "random" or pool.arrays is None:
+            return None
+        if pool.scores is None:
+            order = query_strategy(name)(pool.arrays, n, Stream.STRATEGY.generator(self.run.seed))
+            return Ranking(pool.read[order])
+        assert pool.arrays.embeddings is not None
+        too_alike = alike_by_cosine(pool.read, pool.arrays.embeddings, self.rule.alike)
+        scores = np.array(list(pool.scores.values()))
+        return Ranking.by_score(pool.read, scores, self.run.seed, too_alike)
+
+    def leased(self, pool: "ReadPool") -> int:
+        """Unlabelled sentences that lie on somebody's screen: they stay there, so the order must be longer by them."""
+        queued = len(pool.sentences) - len(self.store.unqueued_pool_ids(self.project.id))
+        return max(queued - self.store.ready(self.project.id, Split.POOL), 0)
+
+    def suggest(self, pool: "ReadPool", picks: Sequence[Pick]) -> None:
+        """Store suggestions for what is queued, was queued, and may be next; all spans, the hand-out filters."""
+        unqueued = set(self.store.unqueued_pool_ids(self.project.id))
+        wanted = {pick.index for pick in picks}
+        wanted |= {i for i, sentence in enumerate(pool.sentences) if sentence.id not in unqueued}
+        if pool.scores is not None:
+            highest = sorted(pool.scores, key=pool.scores.__getitem__, reverse=True)
+            wanted |= set(highest[: max(SUGGESTED_SENTENCES - len(wanted), 0)])
+        indices = sorted(wanted)
+        self.read_pool(pool, indices, "suggesting", f"Suggesting spans for {len(indices)} sentences")
+        self.store.save_suggestions(self.source, (pool.suggestion(i, self.source) for i in indices))
+
+    def queue_item(self, pool: "ReadPool", pick: Pick, rank: int, rule: str) -> QueueItem:
+        """A place in the queue with everything that says how it was come by."""
+        sentence = pool.sentences[pick.index]
+        if not pick.by_chance:
+            reason = why(pool.predictions[pick.index].probabilities, pool.tags, sentence.tokens)
+        else:
+            reason = RANDOM_REASON
+        return QueueItem(
+            sentence_id=sentence.id,
+            origin=Origin.RANDOM if pick.by_chance else Origin.ACTIVE,
+            rank=rank,
+            strategy="random" if pick.by_chance else rule,
+            score=None if pool.scores is None else pool.scores.get(pick.index),
+            propensity=pick.propensity,
+            run_id=self.run.id,
+            round=self.run.round,
+            seed=self.run.seed,
+            reason=reason,
+        )
+
+    def read_pool(self, pool: "ReadPool", indices: Sequence[int], phase: Phase, message: str) -> None:
+        """Ask the tagger about those of these sentences that it has not read yet."""
+        missing = [i for i in indices if i not in pool.predictions]
+        found = self.phases.read(pool.tagger, [pool.sentences[i] for i in missing], phase, message)
+        pool.predictions.update(zip(missing, found, strict=True))
+
+
+@dataclass
+class ReadPool:
+    """The unlabelled sentences with what the tagger said of those it has read."""
+
+    sentences: list[Sentence]
+    tagger: LoadedTagger
+    predictions: dict[int, TaggerPrediction] = field(default_factory=dict)
+    read: "np.typing.NDArray[np.intp]" = field(default_factory=lambda: np.zeros(0, np.intp))
+    """Indices of the sentences that `arrays` holds, in their order."""
+    scores: dict[int, float] | None = None
+    """By index, in the order of `read`."""
+    arrays: Pool | None = None
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags that its probabilities are of."""
+        return tuple(iob2_tags(self.tagger.labels))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the ids of all sentences in their order."""
+        return _fingerprint([sentence.id for sentence in self.sentences])
+
+    def states(self, arrays: Pool) -> WordStates:
+        """The word states of the sentences that `mnlp` puts first."""
+        first = np.sort(np.argsort(-mnlp(arrays), kind="stable")[:SENTENCES_WITH_STATES])
+        read = [self.sentences[self.read[i]].tokens for i in first]
+        return WordStates(first, np.concatenate(self.tagger.word_states(read)))
+
+    def suggestion(self, index: int, run_id: int) -> Suggestion:
+        """What the run says of a sentence that was read."""
+        prediction = self.predictions[index]
+        spans = tuple(
+            SuggestedSpan(span.start, span.end, span.label, confidence)
+            for span, confidence in zip(prediction.spans, prediction.span_confidences(), strict=True)
+        )
+        confidence = tuple(prediction.word_confidences().tolist())
+        return Suggestion(run_id, self.sentences[index].id, spans, confidence)
+
+
+def project_cost(store: Store, project_id: int) -> Cost:
+    """Seconds that a sentence costs the people of this project; a guess while few are timed."""
+    times = store.timings(project_id)
+    return Cost.fitted([Timed(time.annotator_id, time.words, time.entities, time.seconds) for time in times])
+
+
+# The log: everything a selection was made from, so that it can be made again.
+
+
+def _log(
+    pool: ReadPool, seq: int, n: int, batch: int, strategy: str, ranking: Ranking | None, selection: Selection
+) -> dict[str, Any]:
+    """What the stored scores and the seed of the run do not say already; JSON values."""
+    ids = [sentence.id for sentence in pool.sentences]
+    whole_batches = ranking is not None and ranking.scores is None
+    return {
+        "strategy": strategy,
+        "seq": seq,
+        "last_sentence": max(ids, default=0),
+        "pool": len(ids),
+        "pool_fingerprint": pool.fingerprint,
+        "n": n,
+        "batch": batch,
+        "order": [ids[index] for index in ranking.sentences[: 2 * n]]
+        if ranking is not None and whole_batches
+        else None,
+        "left_out": [[ids[index], ids[twin]] for index, twin in selection.left_out.items()],
+    }
+
+
+def replayed(store: Store, run: Run) -> list[QueueItem]:
+    """The queue of a finished run, made again from what is stored: no tagger is asked, reasons are left empty.
+
+    Raises InvalidInput where the pool of that time cannot be told any more, because its sentences have become
+    duplicates of evaluation sentences since, or where the run is from before selections were logged.
+    """
+    log: Mapping[str, Any] | None = run.metrics.get("selection_log")
+    if log is None:
+        raise InvalidInput(f"run {run.id} has no log of its selection; only runs of this release or later have one")
+    pool = store.unlabelled_pool(run.project_id, log["seq"])
+    ids = [sentence.id for sentence in pool if sentence.id <= log["last_sentence"]]
+    if _fingerprint(ids) != log["pool_fingerprint"]:
+        raise InvalidInput(f"the pool of run {run.id} is not what it was: {log['pool']} sentences then, {len(ids)} now")
+    scores, index_of = store.scores(run.id), {id_: index for index, id_ in enumerate(ids)}
+    left_out = {index_of[id_]: index_of[twin] for id_, twin in log["left_out"]}
+    rule = SelectionRule(**run.config["selection_rule"])
+    ranking = None
+    if log["order"] is not None:
+        ranking = Ranking(np.array([index_of[id_] for id_ in log["order"]], np.intp))
+    elif log["strategy"] != "random":
+        read = np.array(sorted(index_of[id_] for id_ in scores), np.intp)
+        values = np.array([scores[ids[index]] for index in read])
+        ranking = Ranking.by_score(read, values, run.seed, lambda index, chosen: left_out.get(index))
+    picks = select(len(ids), log["n"], ranking, rule, log["batch"], run.seed).picks
+    return [
+        QueueItem(
+            sentence_id=ids[pick.index],
+            origin=Origin.RANDOM if pick.by_chance else Origin.ACTIVE,
+            rank=rank,
+            strategy="random" if pick.by_chance else log["strategy"],
+            score=scores.get(ids[pick.index]),
+            propensity=pick.propensity,
+            run_id=run.id,
+            round=run.round,
+            seed=run.seed,
+        )
+        for rank, pick in enumerate(picks)
+    ]
+
+
+def _fingerprint(ids: Sequence[int]) -> str:
+    return sha256(" ".join(map(str, ids)).encode()).hexdigest()[:16]

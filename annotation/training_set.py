@@ -1,0 +1,59 @@
+"""What a round learns from, and whether that is enough to let the tagger choose."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from maner_core.spans import OUTSIDE, Span
+from storage import Split, Store
+
+GATE_LABELS = 50
+"""Training labels from which on the tagger's doubts are worth more than chance ..."""
+GATE_ENTITIES = 20
+"""... and entities in them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """The gold annotations of the pool when a round begins; `watermark` is the newest annotation it has seen.
+
+    Sentences saved with no entity belong to it; skipped and flagged ones and the reserve do not.
+    """
+
+    ids: list[int]
+    sentences: list[tuple[str, ...]]
+    spans: list[tuple[Span, ...]]
+    watermark: int
+
+    @property
+    def n_entities(self) -> int:
+        """Gold spans in all sentences."""
+        return sum(map(len, self.spans))
+
+    @property
+    def opens_gate(self) -> bool:
+        """Whether the tagger trained on it may choose the next sentences."""
+        return len(self.ids) >= GATE_LABELS and self.n_entities >= GATE_ENTITIES
+
+
+def training_set(store: Store, project_id: int) -> TrainingSet:
+    """Everything people have labelled for training up to now; what comes later belongs to the next round."""
+    watermark = store.max_seq(project_id)
+    items = [item for item in store.labelled(project_id, Split.POOL) if item.annotation.seq <= watermark]
+    return TrainingSet(
+        ids=[item.sentence.id for item in items],
+        sentences=[item.sentence.tokens for item in items],
+        spans=[item.annotation.spans for item in items],
+        watermark=watermark,
+    )
+
+
+def label_shares(sentences: Sequence[Sequence[str]], spans: Sequence[Sequence[Span]]) -> dict[str, float]:
+    """Share of all words that carry each label, O among them: `[["Rais", "Ruto"]], [[Span(1, 2, "PER")]]` -> halves."""
+    counts = Counter[str]()
+    for its_spans in spans:
+        for span in its_spans:
+            counts[span.label] += span.end - span.start
+    words = sum(map(len, sentences))
+    counts[OUTSIDE] = words - counts.total()
+    return {label: count / max(words, 1) for label, count in counts.items()}
