@@ -51,7 +51,7 @@ class Access:
 
     def _alone(self, annotator_id: int) -> Person:
         known = self.store.person(annotator_id)
-        return Person(known.annotator, administrator=True, roles={}, language=known.language)
+        return Person(known.annotator, administrator=True, roles={}, language=known.language, reads=known.reads)
 
 
 def open_access(store: Store, settings: Settings, address: str | None) -> Access:

@@ -22,6 +22,7 @@ EARNED_F1_LOW = 0.5  # suggestions are earned once the 95 % interval of F1 start
 EARNED_SENTENCES = 50  # ... on at least so many evaluation sentences
 LOW_WATER = 1_000  # free sentences in the queue below which it is filled up: enough for 20 tabs to hold 20 each
 TOP_UP_TO = 2_000  # free sentences in the queue after filling it up
+READER_TOP_UP = 200  # sentences added for somebody who reads none of those in the queue
 FRUITLESS_SECONDS = 5.0  # after finding nothing to add, not to look again for so long
 LAST_RANK = 1_000_000  # what the worker ranks comes before what only fills the queue
 REMEMBER_SECONDS = 1.0  # how old the counts in an answer may be where they are cheap
@@ -127,6 +128,7 @@ class _Memo:
     counts: tuple[Progress, WorkState] | None = None
     good_until: float = float("-inf")
     fruitless_at: dict[Split, float] = field(default_factory=dict)
+    unread_at: dict[tuple[str, ...], float] = field(default_factory=dict)  # when nothing was found, by what is read
 
 
 class Desk:
@@ -215,6 +217,8 @@ class Desk:
 
         reserve = claim(Split.RESERVE, due)
         pool = claim(Split.POOL, n - len(reserve))
+        if not pool and self._fill_for(project, annotator_id):
+            pool = claim(Split.POOL, n - len(reserve))
         if not pool:
             # Nothing else is left to label: the rest of the evaluation sentences need not wait for their turn.
             reserve += claim(Split.RESERVE, min(n, still_wanted) - len(reserve))
@@ -230,6 +234,17 @@ class Desk:
         added = _fill_pool(self.store, project) if split is Split.POOL else _fill_reserve(self.store, project)
         if not added:
             memo.fruitless_at[split] = self._clock()
+
+    def _fill_for(self, project: Project, annotator_id: int) -> int:
+        """Queue more of what this person reads, where what waits is for others; how many sentences were added."""
+        reads = self.store.person(annotator_id).reads
+        memo = self._memo(project.id)
+        if not reads or self._clock() - memo.unread_at.get(reads, float("-inf")) < FRUITLESS_SECONDS:
+            return 0
+        added = _queue_by_chance(self.store, project, READER_TOP_UP, reads)
+        if not added:
+            memo.unread_at[reads] = self._clock()
+        return added
 
     def _counts(self, project: Project) -> tuple[Progress, WorkState]:
         """The project's counts, at most a moment old; while one sync reads them anew, the others go on with the old."""
@@ -267,11 +282,16 @@ def top_up(store: Store, project_id: int) -> int:
 
 def _fill_pool(store: Store, project: Project) -> int:
     missing = TOP_UP_TO - store.ready(project.id, Split.POOL)
-    unqueued = sorted(store.unqueued_pool_ids(project.id)) if missing > 0 else []
+    return _queue_by_chance(store, project, missing) if missing > 0 else 0
+
+
+def _queue_by_chance(store: Store, project: Project, n: int, reads: Sequence[str] = ()) -> int:
+    """Queue up to `n` sentences of the pool drawn by chance (with `reads`, from what is written in these); how many."""
+    unqueued = sorted(store.unqueued_pool_ids(project.id, reads))
     if not unqueued:
         return 0
     rng = random.Random(f"{project.settings.seed}/queue/{store.max_seq(project.id)}")
-    chosen = rng.sample(unqueued, min(missing, len(unqueued)))
+    chosen = rng.sample(unqueued, min(n, len(unqueued)))
     items = [
         QueueItem(
             sentence_id=sentence_id,

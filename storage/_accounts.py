@@ -1,6 +1,6 @@
 """Accounts: who may sign in, what they are in which project, what they did there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, case, delete, exists, func, insert, sele
 
 from maner_core.errors import InvalidInput, NotFound, Refused
 from storage import _projects, _queue, _workers
+from storage._checks import refuse_unstorable
 from storage.database import now, upsert
 from storage.records import Account, Annotator, Credentials, Member, NewAccount, Person, Role
 from storage.tables import Accounts, Annotations, Annotators, Invitations, Roles, Sessions
@@ -148,6 +149,7 @@ def set_role(connection: Connection, project_id: int, annotator_id: int, role: R
     if before is role:
         return
     if role is None:
+        _queue.release(connection, annotator_id, None, project_id)
         connection.execute(delete(Roles).where(Roles.project_id == project_id, Roles.annotator_id == annotator_id))
     else:
         row = {"project_id": project_id, "annotator_id": annotator_id, "role": role.value}
@@ -164,7 +166,7 @@ def roles(connection: Connection, annotator_id: int) -> dict[int, Role]:
 def person(connection: Connection, annotator_id: int) -> Person:
     """A person as they count once signed in; NotFound. Without an account, or with a disabled one, they are nothing."""
     known = connection.execute(
-        select(Annotators.name, Annotators.language, Accounts.administrator, Accounts.disabled)
+        select(Annotators.name, Annotators.language, Annotators.reads, Accounts.administrator, Accounts.disabled)
         .outerjoin(Accounts, Accounts.annotator_id == Annotators.id)
         .where(Annotators.id == annotator_id)
     ).one_or_none()
@@ -172,13 +174,22 @@ def person(connection: Connection, annotator_id: int) -> Person:
         raise NotFound(f"there is no annotator {annotator_id}")
     annotator = Annotator(annotator_id, known.name)
     if known.disabled or known.disabled is None:
-        return Person(annotator, False, {}, known.language)
-    return Person(annotator, known.administrator, roles(connection, annotator_id), known.language)
+        return Person(annotator, False, {}, known.language, tuple(known.reads))
+    return Person(annotator, known.administrator, roles(connection, annotator_id), known.language, tuple(known.reads))
 
 
 def set_language(connection: Connection, annotator_id: int, language: str | None) -> None:
     """The language a person wants to see; None: what the browser says."""
     connection.execute(update(Annotators).where(Annotators.id == annotator_id).values(language=language))
+
+
+def set_reads(connection: Connection, annotator_id: int, reads: Sequence[str]) -> None:
+    """The languages and scripts a person reads, none meaning all; what they hold of others goes back."""
+    for name in reads:
+        refuse_unstorable(name, "the language or script")
+    connection.execute(update(Annotators).where(Annotators.id == annotator_id).values(reads=sorted(set(reads))))
+    if reads:
+        _queue.release_unreadable(connection, annotator_id, reads)
 
 
 def members(connection: Connection, project_id: int | None, since: datetime) -> list[Member]:

@@ -10,7 +10,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, func, inser
 
 from maner_core.errors import InvalidSpans
 from maner_core.spans import Span, validate_spans
-from storage import _projects
+from storage import _overlap, _projects
 from storage._checks import LARGEST_ID, known_ids, unstorable
 from storage.database import MANY_ROWS, insert_rows, now, refresh_statistics
 from storage.records import AnnotationDraft, Origin, Rejection, Split, Status
@@ -33,6 +33,7 @@ SENTENCES = (
         Sentences.split,
         Sentences.n_tokens,
         func.coalesce(FIRST_ORIGIN, Selections.origin).label("origin"),
+        func.coalesce(Selections.seats, 1).label("seats"),
     )
     .outerjoin(Selections, Selections.sentence_id == Sentences.id)
     .where(Sentences.id.in_(IDS), Sentences.project_id == bindparam("project_id"))
@@ -48,6 +49,7 @@ class _KnownSentence:
     split: Split
     n_tokens: int
     chosen_as: str | None  # its origin when first annotated, else when queued, else None
+    seats: int  # how many people are asked to label it
 
     def origin(self) -> Origin:
         """Where the sentence came from in sampling."""
@@ -121,7 +123,7 @@ def _known(connection: Connection, project_id: int, drafts: Sequence[AnnotationD
     runs = connection.execute(RUNS, {"ids": run_ids, "project_id": project_id}).scalars() if run_ids else ()
     return _Known(
         authors={row.id: (row.annotator_id, row.sentence_id) for row in authors},
-        sentences={row.id: _KnownSentence(Split(row.split), row.n_tokens, row.origin) for row in sentences},
+        sentences={row.id: _KnownSentence(Split(row.split), row.n_tokens, row.origin, row.seats) for row in sentences},
         labels=labels,
         runs=set(runs),
     )
@@ -184,7 +186,11 @@ def _insert_drafts(
             )
         )
     _insert(connection, project_id, rows, [() if draft.status is Status.SKIPPED else draft.spans for draft in drafts])
-    connection.execute(LEAVE_QUEUE, {"ids": [draft.sentence_id for draft in drafts]})
+    answered = {draft.sentence_id for draft in drafts}
+    doubled = {sentence_id for sentence_id in answered if known.sentences[sentence_id].seats > 1}
+    connection.execute(LEAVE_QUEUE, {"ids": sorted(answered - doubled)})
+    for sentence_id in sorted(doubled):
+        _overlap.leave(connection, annotator_id, sentence_id, known.sentences[sentence_id].seats)
 
 
 def _row(

@@ -7,6 +7,7 @@ from storage.records import ProjectSettings
 
 LARGEST_ID = 2**63 - 1
 LARGEST_INTEGER = 2**31 - 1
+LARGEST_OVERLAP = 10  # people for one sentence
 
 
 def unstorable(text: str) -> str | None:
@@ -49,6 +50,10 @@ def check_settings(settings: ProjectSettings) -> None:
         raise InvalidInput(f"suggestion_threshold is {settings.suggestion_threshold}; it must lie within 0 and 1")
     if not 0 <= settings.reserve_fraction < 1:
         raise InvalidInput(f"reserve_fraction is {settings.reserve_fraction}; it must be 0 or more and less than 1")
+    if not 1 <= settings.overlap <= LARGEST_OVERLAP:
+        raise InvalidInput(f"overlap is {settings.overlap}; it must be 1 to {LARGEST_OVERLAP} people for a sentence")
+    if not 0 <= settings.overlap_share <= 1:
+        raise InvalidInput(f"overlap_share is {settings.overlap_share}; it must lie within 0 and 1")
     if not 0 <= settings.seed <= LARGEST_ID:
         raise InvalidInput(f"seed is {settings.seed}; it must lie within 0 and {LARGEST_ID}")
     texts = {

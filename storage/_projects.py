@@ -27,6 +27,8 @@ PLAIN_SETTINGS = (
     "seed",
     "suggestion_threshold",
     "reserve_fraction",
+    "overlap",
+    "overlap_share",
 )
 
 

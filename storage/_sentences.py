@@ -14,6 +14,7 @@ from storage._annotations import import_gold
 from storage._checks import unstorable
 from storage.database import MANY_ROWS, TO_JSON, chunks, refresh_statistics
 from storage.records import ImportCounts, NewSentence, Sentence, Split
+from storage.scripts import written_in
 from storage.tables import Annotations, Queue, Sentences
 
 PAGE = 1_000  # sentences read in one transaction
@@ -30,6 +31,7 @@ SENTENCE_COLUMNS = (
     Sentences.content_hash,
     Sentences.duplicate_of,
     Sentences.meta,
+    Sentences.written_in,
 )
 
 
@@ -47,6 +49,7 @@ def sentence_record(row: Any) -> Sentence:
         content_hash=row.content_hash,
         duplicate_of=row.duplicate_of,
         meta=row.meta,
+        written_in=row.written_in,
     )
 
 
@@ -250,6 +253,7 @@ def _insert(connection: Connection, project_id: int, state: _Import, source: str
             "split": sentence.split.value,
             "content_hash": fingerprint,
             "group_key": sentence.group or None,
+            "written_in": written_in(sentence.tokens, sentence.meta),
             "meta": dict(sentence.meta),
         }
         for sentence, fingerprint, _ in state.accepted
@@ -309,20 +313,34 @@ def groups_page(connection: Connection, project_id: int, after: int) -> list[tup
 
 def unlabelled_pool(connection: Connection, project_id: int, until_seq: int | None) -> list[Sentence]:
     """Sentences of the pool that nobody annotated (up to `until_seq`) and that duplicate none."""
-    which = _is_unlabelled(project_id, until_seq)
+    which = is_unlabelled(project_id, until_seq)
     rows = connection.execute(select(*SENTENCE_COLUMNS).where(*which).order_by(Sentences.id))
     return [sentence_record(row) for row in rows]
 
 
-def unqueued_pool_ids(connection: Connection, project_id: int) -> list[int]:
-    """Ids of those unlabelled sentences of the pool that are not in the queue."""
-    statement = select(Sentences.id).where(
-        *_is_unlabelled(project_id), ~exists().where(Queue.sentence_id == Sentences.id)
+def written_in_counts(connection: Connection, project_id: int) -> dict[str, int]:
+    """How many sentences are written in what: languages and scripts, the commonest first."""
+    statement = (
+        select(Sentences.written_in, func.count())
+        .where(Sentences.project_id == project_id, Sentences.written_in.is_not(None))
+        .group_by(Sentences.written_in)
+        .order_by(func.count().desc(), Sentences.written_in)
     )
+    return {name: count for name, count in connection.execute(statement) if name is not None}
+
+
+def unqueued_pool_ids(connection: Connection, project_id: int, reads: Sequence[str]) -> list[int]:
+    """Ids of those unlabelled sentences of the pool that are not in the queue; with `reads`, of those written in these."""
+    statement = select(Sentences.id).where(
+        *is_unlabelled(project_id), ~exists().where(Queue.sentence_id == Sentences.id)
+    )
+    if reads:
+        statement = statement.where(Sentences.written_in.in_(reads))
     return list(connection.execute(statement.order_by(Sentences.id)).scalars())
 
 
-def _is_unlabelled(project_id: int, until_seq: int | None = None) -> tuple[Any, ...]:
+def is_unlabelled(project_id: int, until_seq: int | None = None) -> tuple[Any, ...]:
+    """The conditions under which a sentence waits in the pool for its first annotation (or did, at `until_seq`)."""
     annotated = exists().where(Annotations.sentence_id == Sentences.id)
     if until_seq is not None:
         annotated = annotated.where(Annotations.seq <= until_seq)

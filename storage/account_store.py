@@ -91,6 +91,13 @@ class AccountStore:
         """The language of the interface a person wants; None: what the browser says."""
         self._database.write(_accounts.set_language, annotator_id, language)
 
+    def set_reads(self, annotator_id: int, reads: Sequence[str]) -> None:
+        """The languages and scripts (as in Sentence.written_in) a person is handed sentences in; none: all.
+
+        What they hold and do not read goes back to the queue.
+        """
+        self._database.write(_accounts.set_reads, annotator_id, reads)
+
     def members(self, project_id: int | None, since: datetime) -> list[Member]:
         """Everybody with a role or work in a project or, without one, an account or work anywhere; by name.
 

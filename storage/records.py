@@ -93,6 +93,8 @@ class ProjectSettings:
     suggest_when: SuggestWhen = SuggestWhen.ALWAYS
     suggestion_threshold: float = 0.5  # spans below this confidence are left out, 0..1
     reserve_fraction: float = 0.1  # of imported sentences kept for evaluation, 0 <= fraction < 1
+    overlap: int = 1  # people who each label a doubled sentence, 1 to 10; 1 doubles none
+    overlap_share: float = 0.1  # of the sentences are doubled, drawn by chance, 0..1
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ class Person:
     administrator: bool
     roles: Mapping[int, Role]  # by project id
     language: str | None = None  # of the interface; None: as the browser says
+    reads: tuple[str, ...] = ()  # languages and scripts they are handed; empty: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +233,7 @@ class Sentence:
     content_hash: str
     duplicate_of: int | None
     meta: Mapping[str, str]
+    written_in: str | None = None  # the language its `meta` names, else the script of its letters
 
 
 # Annotations.

@@ -79,8 +79,13 @@ class Store(AccountStore):
         return self._database.write(_projects.create, settings, by)
 
     def update_project(self, project_id: int, settings: ProjectSettings, by: int | None = None) -> Project:
-        """The project with these settings; Refused when a removed label stands in saved annotations."""
-        return self._database.write(_projects.change, project_id, settings, by)
+        """The project with these settings; Refused when a removed label stands in saved annotations.
+
+        A second transaction doubles what waits in the queue as `overlap` says.
+        """
+        project = self._database.write(_projects.change, project_id, settings, by)
+        self._database.write(_queue.reseat, project_id)
+        return project
 
     def project(self, project_id: int) -> Project:
         """The project; NotFound."""
@@ -143,9 +148,20 @@ class Store(AccountStore):
         """
         return self._database.read(_sentences.unlabelled_pool, project_id, until_seq)
 
-    def unqueued_pool_ids(self, project_id: int) -> list[int]:
-        """Ids of the unlabelled pool that are not in the queue, in import order."""
-        return self._database.read(_sentences.unqueued_pool_ids, project_id)
+    def unqueued_pool_ids(self, project_id: int, reads: Sequence[str] = ()) -> list[int]:
+        """Ids of the unlabelled pool that are not in the queue, in import order; with `reads`, of what is written in these."""
+        return self._database.read(_sentences.unqueued_pool_ids, project_id, reads)
+
+    def written_in(self, project_id: int) -> dict[str, int]:
+        """How many sentences are written in what (Sentence.written_in), the commonest first."""
+        return self._database.read(_sentences.written_in_counts, project_id)
+
+    def unread(self, project_id: int) -> dict[str, int]:
+        """Unlabelled sentences of the pool that no member of the project reads, by what they are written in.
+
+        Nothing where anybody reads everything, or where the project has no members: administrators do what they like.
+        """
+        return self._database.read(_queue.unread, project_id)
 
     # Annotations.
 
@@ -219,7 +235,7 @@ class Store(AccountStore):
         return self._database.write(_queue.fill, project_id, items, replace) if items else 0
 
     def ready(self, project_id: int, split: Split) -> int:
-        """How many queued sentences no tab holds."""
+        """How many turns at queued sentences that nobody has labelled yet no tab holds."""
         return self._database.read(_queue.ready, project_id, split)
 
     def claim(

@@ -111,6 +111,8 @@ class Projects(Base):
         CheckConstraint("retrain_after_seconds >= 0", name="retrain_after_seconds"),
         CheckConstraint("suggestion_threshold >= 0 AND suggestion_threshold <= 1", name="suggestion_threshold"),
         CheckConstraint("reserve_fraction >= 0 AND reserve_fraction < 1", name="reserve_fraction"),
+        CheckConstraint("overlap >= 1", name="overlap"),
+        CheckConstraint("overlap_share >= 0 AND overlap_share <= 1", name="overlap_share"),
     )
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
@@ -128,6 +130,8 @@ class Projects(Base):
     suggest_when: Mapped[str] = mapped_column(String(10))
     suggestion_threshold: Mapped[float] = mapped_column(Float)
     reserve_fraction: Mapped[float] = mapped_column(Float)
+    overlap: Mapped[int] = mapped_column(server_default="1")
+    overlap_share: Mapped[float] = mapped_column(Float, server_default="0.1")
     split_salt: Mapped[str] = mapped_column(String(64))
     retrain_requested: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -157,6 +161,7 @@ class Annotators(Base):
     name: Mapped[str] = mapped_column(String(200))
     name_key: Mapped[str] = mapped_column(String(700), unique=True)
     language: Mapped[str | None] = mapped_column(String(20))  # of the interface; none: as the browser says
+    reads: Mapped[list[str]] = mapped_column(JSON, server_default="[]")  # languages and scripts; empty: all
 
 
 class Accounts(Base):
@@ -255,6 +260,7 @@ class Sentences(Base):
     split: Mapped[str] = mapped_column(String(10))
     content_hash: Mapped[str] = mapped_column(String(32))
     group_key: Mapped[str | None] = mapped_column(String(200))
+    written_in: Mapped[str | None] = mapped_column(String(40))  # a language, else a script; none: nobody can tell
     duplicate_of: Mapped[int | None] = mapped_column(RowId, ForeignKey("sentences.id"))
     meta: Mapped[dict[str, str]] = mapped_column(JSON)
 
@@ -363,6 +369,7 @@ class Selections(Base):
         one_of("origin", "random", "active", "evaluation"),
         origin_matches_split(),
         CheckConstraint("propensity IS NULL OR (propensity >= 0 AND propensity <= 1)", name="propensity"),
+        CheckConstraint("seats >= 1", name="seats"),
     )
     sentence_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
     project_id: Mapped[int] = mapped_column(RowId)
@@ -376,16 +383,19 @@ class Selections(Base):
     round: Mapped[int]
     seed: Mapped[int | None] = mapped_column(BigInteger)
     reason: Mapped[str] = mapped_column(Text)
+    seats: Mapped[int] = mapped_column(server_default="1")  # how many people are asked to label it
 
 
 class Queue(Base):
-    """Where a chosen sentence waits and which tab holds it.
+    """Where a chosen sentence waits and which tab holds it: a row for each person who is still to label it.
 
+    Once somebody has labelled a sentence that others are to label too, its rank is negative, so that it comes first.
     Narrow on purpose: leasing and renewing are the most frequent writes, and they rewrite whole pages.
     """
 
     __tablename__ = "queue"
     __table_args__ = (
+        PrimaryKeyConstraint("sentence_id", "seat"),
         ForeignKeyConstraint(
             ["sentence_id", "project_id", "split"],
             ["selections.sentence_id", "selections.project_id", "selections.split"],
@@ -405,7 +415,8 @@ class Queue(Base):
             postgresql_where=text("leased_until IS NOT NULL"),
         ),
     )
-    sentence_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
+    sentence_id: Mapped[int] = mapped_column(RowId)
+    seat: Mapped[int]
     project_id: Mapped[int] = mapped_column(RowId)
     split: Mapped[str] = mapped_column(String(10))
     rank: Mapped[int] = mapped_column(BigInteger)

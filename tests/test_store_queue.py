@@ -140,7 +140,7 @@ def test_nobody_is_handed_a_sentence_they_annotated(store: Store, raw: RawDataba
     asha, ben = store.annotator("Asha").id, store.annotator("Ben").id
     save(store, project, asha, draft(sentence))
     raw.execute(
-        "INSERT INTO queue (sentence_id, project_id, split, rank) VALUES (:id, :project, 'pool', 1)",
+        "INSERT INTO queue (sentence_id, seat, project_id, split, rank) VALUES (:id, 0, :project, 'pool', 1)",
         id=sentence,
         project=project.id,
     )
