@@ -69,7 +69,7 @@ def export_stream(store: Store, project: Project, options: ExportOptions) -> Ite
     """
     if options.format.startswith("conll"):
         for row in _rows(store, project, options):
-            conll.check_writable(row.sentence, row.annotation)
+            conll.check_writable(row.sentence, row.gold)
     pieces = EXPORT_FORMATS[options.format](_rows(store, project, options), project, WriteOptions(options.scheme))
     return _blocks(pieces)
 

@@ -70,7 +70,16 @@ def run_round(
         "strategy": settings.strategy,
         "selection_rule": asdict(rule),
     }
-    run = store.start_run(project.id, number, stored, seed, labelled.watermark, len(labelled.ids), attempt)
+    run = store.start_run(
+        project.id,
+        number,
+        stored,
+        seed,
+        labelled.watermark,
+        len(labelled.ids),
+        attempt,
+        labelled.decision_watermark,
+    )
     try:
         config = TrainConfig.preset(settings.preset, **asked)
         _Round(store, project, home, run, config, labelled, rule, Phases(run.id, on_progress)).complete(tools)

@@ -51,7 +51,7 @@ class Verdict:
 
 def evaluation_labels(store: Store, project_id: int) -> list[tuple[int, tuple[Span, ...]]]:
     """Today's gold annotations of the reserve."""
-    return [(item.sentence.id, item.annotation.spans) for item in store.labelled(project_id, Split.RESERVE)]
+    return [(item.sentence.id, item.gold.spans) for item in store.labelled(project_id, Split.RESERVE)]
 
 
 def evaluate(gold: Gold, predictions: Predictions) -> dict[str, Any]:

@@ -15,7 +15,7 @@ GATE_ENTITIES = 20
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """The gold annotations of the pool when a round begins; `watermark` is the newest annotation it has seen.
+    """The gold of the pool when a round begins; the watermarks are the newest annotation and decision it has seen.
 
     Sentences saved with no entity belong to it; skipped and flagged ones and the reserve do not.
     """
@@ -24,6 +24,7 @@ class TrainingSet:
     sentences: list[tuple[str, ...]]
     spans: list[tuple[Span, ...]]
     watermark: int
+    decision_watermark: int
 
     @property
     def n_entities(self) -> int:
@@ -38,13 +39,14 @@ class TrainingSet:
 
 def training_set(store: Store, project_id: int) -> TrainingSet:
     """Everything people have labelled for training up to now; what comes later belongs to the next round."""
-    watermark = store.max_seq(project_id)
+    watermark, decision_watermark = store.max_seq(project_id), store.max_decision(project_id)
     items = [item for item in store.labelled(project_id, Split.POOL) if item.annotation.seq <= watermark]
     return TrainingSet(
         ids=[item.sentence.id for item in items],
         sentences=[item.sentence.tokens for item in items],
-        spans=[item.annotation.spans for item in items],
+        spans=[item.gold.spans for item in items],
         watermark=watermark,
+        decision_watermark=decision_watermark,
     )
 
 

@@ -1,4 +1,4 @@
-"""When a project is trained again: by how many labels have come since the last run's watermark, and how long they wait.
+"""When a project is trained again: by how many labels have come since the last run's watermarks, and how long they wait.
 
 Never by `count % N`: two labels that arrive together would step over the multiple.
 """
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from annotation.loop import STOPPED
-from storage import Project, Run, RunState, Split, Store
+from storage import Gold, Project, Run, RunState, Split, Store
 
 FEWEST_NEW_LABELS = 5
 """New labels that are worth a training once they have waited `retrain_after_seconds`."""
@@ -28,7 +28,7 @@ class Trigger:
     """Answers whether a training is due. It remembers only what the database would answer the same way again."""
 
     store: Store
-    _waiting_since: dict[tuple[int, int], datetime] = field(default_factory=dict)
+    _waiting_since: dict[tuple[int, int, int], datetime] = field(default_factory=dict)
 
     def due(self, project: Project, now: datetime) -> Due | None:
         """The training that should begin at `now` (UTC), or None; never while a run of the project is running."""
@@ -48,23 +48,23 @@ class Trigger:
         return self._enough_labels(project, last, now)
 
     def _enough_labels(self, project: Project, last: Run | None, now: datetime) -> Due | None:
-        watermark = last.watermark if last is not None else 0
-        new = self.store.training_labels_since(project.id, watermark)
+        seen = (last.watermark, last.decision_watermark) if last is not None else (0, 0)
+        new = self.store.training_labels_since(project.id, *seen)
         if new >= project.settings.retrain_every:
             return Due(1, f"{new} new labels")
         if new < FEWEST_NEW_LABELS:
             return None
-        waited = (now - self._oldest_since(project.id, watermark, now)).total_seconds()
+        waited = (now - self._oldest_since(project.id, *seen, now)).total_seconds()
         if waited < project.settings.retrain_after_seconds:
             return None
         return Due(1, f"{new} new labels have waited {waited:.0f} s")
 
-    def _oldest_since(self, project_id: int, watermark: int, now: datetime) -> datetime:
-        """When the first of the labels after this watermark was saved; read once, it does not change."""
-        key = (project_id, watermark)
+    def _oldest_since(self, project_id: int, watermark: int, decision_watermark: int, now: datetime) -> datetime:
+        """When the first of the labels after these watermarks was saved; read once, it does not change."""
+        key = (project_id, watermark, decision_watermark)
         if key not in self._waiting_since:
-            annotations = (item.annotation for item in self.store.labelled(project_id, Split.POOL))
-            saved = [annotation.created_at for annotation in annotations if annotation.seq > watermark]
+            gold = (item.gold for item in self.store.labelled(project_id, Split.POOL))
+            saved = [it.at for it in gold if _is_new(it, watermark, decision_watermark)]
             self._waiting_since = {known: at for known, at in self._waiting_since.items() if known[0] != project_id}
             self._waiting_since[key] = min(saved, default=now)
         return self._waiting_since[key]
@@ -77,3 +77,9 @@ class Trigger:
             self.store.clear_retrain_request(project.id)
             self.store.record(project.id, None, "retrain_refused", why="no labelled sentence has an entity yet")
         return False
+
+
+def _is_new(gold: Gold, watermark: int, decision_watermark: int) -> bool:
+    if gold.decision is not None:
+        return gold.decision.seq > decision_watermark
+    return gold.annotations[-1].seq > watermark

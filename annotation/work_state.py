@@ -43,8 +43,9 @@ def work_state(store: Store, project: Project) -> WorkState:
 
 
 def until_training(store: Store, project: Project, run: Run | None) -> int:
-    """Labelled sentences still missing for the next training, counted from the last run's watermark."""
-    new = store.training_labels_since(project.id, run.watermark if run is not None else 0)
+    """Labelled sentences still missing for the next training, counted from the last run's watermarks."""
+    seen = (run.watermark, run.decision_watermark) if run is not None else (0, 0)
+    new = store.training_labels_since(project.id, *seen)
     return max(project.settings.retrain_every - new, 0)
 
 

@@ -7,12 +7,10 @@ from storage.records import (
     Annotator,
     AuditEvent,
     Credentials,
-    ExportRow,
     HandOut,
     ImportCounts,
     Invitation,
     Label,
-    LabelledSentence,
     Member,
     NewAccount,
     NewSentence,
@@ -36,6 +34,16 @@ from storage.records import (
     Timing,
     WorkerStatus,
 )
+from storage.review_records import (
+    Decision,
+    DecisionDraft,
+    DecisionKind,
+    ExportRow,
+    Gold,
+    GoldRule,
+    History,
+    LabelledSentence,
+)
 from storage.store import Store
 
 __all__ = [
@@ -45,8 +53,14 @@ __all__ = [
     "Annotator",
     "AuditEvent",
     "Credentials",
+    "Decision",
+    "DecisionDraft",
+    "DecisionKind",
     "ExportRow",
+    "Gold",
+    "GoldRule",
     "HandOut",
+    "History",
     "ImportCounts",
     "Invitation",
     "Label",

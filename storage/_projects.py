@@ -4,13 +4,14 @@ import secrets
 import unicodedata
 from dataclasses import fields
 
-from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, or_, select, update
 
 from maner_core.errors import InvalidInput, NotFound, Refused
 from storage import _workers
 from storage._checks import check_settings, refuse_unstorable
 from storage.database import now, upsert
 from storage.records import Annotator, Label, Project, ProjectSettings, Role, SuggestWhen
+from storage.review_tables import GoldDecisionSpans
 from storage.tables import AnnotationSpans, Annotators, Labels, Projects, Roles, ServingRuns
 
 PLAIN_SETTINGS = (
@@ -193,7 +194,12 @@ def _refuse_taken_name(connection: Connection, name: str, own_id: int | None) ->
 
 
 def _remove_labels(connection: Connection, project_id: int, names: set[str]) -> None:
-    is_used = exists().where(AnnotationSpans.project_id == Labels.project_id, AnnotationSpans.label == Labels.name)
+    is_used = or_(
+        *(
+            exists().where(spans.project_id == Labels.project_id, spans.label == Labels.name)
+            for spans in (AnnotationSpans, GoldDecisionSpans)
+        )
+    )
     these = (Labels.project_id == project_id, Labels.name.in_(names))
     used = sorted(connection.execute(select(Labels.name).where(*these, is_used)).scalars())
     if used:

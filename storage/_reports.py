@@ -1,80 +1,46 @@
-"""Reading annotations back: gold sentences, progress, export rows.
-
-The gold annotation of a sentence is its newest one. (Each annotator's newest one counts for that annotator, and gold
-is the newest of these: the same row.)
-"""
+"""Reading annotations back: gold sentences (what is gold: _gold.py), progress, export rows."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, exists, func, or_, select
+from sqlalchemy import Connection, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
-from maner_core.spans import Span
-from storage import _projects
+from storage import _gold, _projects
+from storage._gold import Moment
 from storage._sentences import PAGE, SENTENCE_COLUMNS, sentence_record
 from storage._suggestions import suggestion_record
-from storage.records import (
-    Annotation,
-    ExportRow,
-    LabelledSentence,
-    Origin,
-    Progress,
-    QueueItem,
-    Split,
-    Status,
-    Suggestion,
-    Timing,
-)
-from storage.tables import (
-    Annotations,
-    AnnotationSpans,
-    Annotators,
-    Selections,
-    Sentences,
-    ServingRuns,
-    Suggestions,
-)
-
-ANNOTATION_COLUMNS = (
-    Annotations.id.label("annotation_id"),
-    Annotations.seq,
-    Annotations.sentence_id,
-    Annotations.annotator_id,
-    Annotations.status,
-    Annotations.comment,
-    Annotations.origin,
-    Annotations.suggestion_run,
-    Annotations.milliseconds,
-    Annotations.client_time,
-    Annotations.created_at,
-    Annotations.supersedes,
-)
+from storage.records import Annotation, Origin, Progress, QueueItem, Split, Status, Suggestion, Timing
+from storage.review_records import ExportRow, Gold, LabelledSentence
+from storage.review_tables import GoldDecisions, GoldDecisionSpans
+from storage.tables import Annotations, AnnotationSpans, Annotators, Selections, Sentences, ServingRuns, Suggestions
 
 
 def labelled(
     connection: Connection, project_id: int, split: Split, statuses: Collection[Status]
 ) -> list[LabelledSentence]:
     """Gold sentences of a split, in the order in which they were annotated."""
-    gold = _gold_seqs(project_id, split)
-    chosen = and_(Annotations.seq.in_(gold), Annotations.status.in_([status.value for status in statuses]))
-    rows = connection.execute(
-        select(*ANNOTATION_COLUMNS, *SENTENCE_COLUMNS)
-        .join(Sentences, Sentences.id == Annotations.sentence_id)
-        .where(chosen, ~_is_twin_of_reserve())
-        .order_by(Annotations.seq)
-    ).all()
-    spans = _spans(connection, AnnotationSpans.annotation_seq.in_(gold))
-    return [LabelledSentence(sentence_record(row), _annotation(row, spans)) for row in rows]
+    own = and_(Annotations.project_id == project_id, Annotations.split == split.value)
+    gold = _gold.golds(connection, own, _gold.in_split(project_id, split))
+    chosen = {sentence_id: it for sentence_id, it in gold.items() if it.status in statuses}
+    annotated = exists().where(Annotations.sentence_id == Sentences.id)
+    of_split = and_(Sentences.project_id == project_id, Sentences.split == split.value)
+    rows = connection.execute(select(*SENTENCE_COLUMNS).where(of_split, annotated, ~_is_twin_of_reserve()))
+    found = [
+        LabelledSentence(sentence_record(row), chosen[row.id].annotations[-1], chosen[row.id])
+        for row in rows
+        if row.id in chosen
+    ]
+    return sorted(found, key=lambda item: item.annotation.seq)
 
 
-def training_labels_since(connection: Connection, project_id: int, seq: int) -> int:
-    """How many sentences of the pool have a labelled gold annotation newer than `seq`."""
+def training_labels_since(connection: Connection, project_id: int, seq: int, decision: int) -> int:
+    """How many sentences of the pool are labelled by an annotation newer than `seq` or a decision newer than that."""
     newer = aliased(Annotations)
-    is_gold = ~exists().where(newer.sentence_id == Annotations.sentence_id, newer.seq > Annotations.seq)
-    statement = (
+    is_newest = ~exists().where(newer.sentence_id == Annotations.sentence_id, newer.seq > Annotations.seq)
+    annotated = (
         select(func.count())
         .select_from(Annotations)
         .join(Sentences, Sentences.id == Annotations.sentence_id)
@@ -83,11 +49,22 @@ def training_labels_since(connection: Connection, project_id: int, seq: int) -> 
             Annotations.split == Split.POOL.value,
             Annotations.seq > seq,
             Annotations.status == Status.LABELLED.value,
-            is_gold,
+            is_newest,
+            ~_gold.decided_otherwise(project_id, Split.POOL),
             ~_is_twin_of_reserve(),
         )
     )
-    return connection.execute(statement).scalar_one()
+    decided = (
+        select(func.count())
+        .select_from(GoldDecisions)
+        .join(Sentences, Sentences.id == GoldDecisions.sentence_id)
+        .where(
+            GoldDecisions.seq > decision,
+            _gold.decided(project_id, Split.POOL, (Status.LABELLED,)),
+            ~_is_twin_of_reserve(),
+        )
+    )
+    return connection.execute(annotated).scalar_one() + connection.execute(decided).scalar_one()
 
 
 def max_seq(connection: Connection, project_id: int) -> int:
@@ -184,11 +161,11 @@ def export_page(
     statuses: Collection[Status],
     include_unlabelled: bool,
     after: int,
-    until_seq: int,
+    until: Moment,
 ) -> tuple[list[ExportRow], int | None]:
     """Rows of the next sentences with ids above `after`, and the last id looked at, None when there are no more.
 
-    Annotations newer than `until_seq` are left out, so that all pages show one state.
+    What is newer than `until` is left out, so that all pages show one state.
     """
     statement = select(*SENTENCE_COLUMNS).where(Sentences.project_id == project_id, Sentences.id > after)
     if split is not None:
@@ -197,19 +174,10 @@ def export_page(
     if not sentences:
         return [], None
     ids = [row.id for row in sentences]
-    newest = (
-        select(func.max(Annotations.seq))
-        .where(Annotations.sentence_id.in_(ids), Annotations.seq <= until_seq)
-        .group_by(Annotations.sentence_id)
-    )
-    gold = connection.execute(
-        select(*ANNOTATION_COLUMNS, Annotators.name)
-        .join(Annotators, Annotators.id == Annotations.annotator_id)
-        .where(Annotations.seq.in_(newest))
-    ).all()
-    spans = _spans(connection, AnnotationSpans.annotation_seq.in_([row.seq for row in gold]))
-    annotations = {row.sentence_id: _annotation(row, spans) for row in gold}
-    names = {row.sentence_id: row.name for row in gold}
+    about = GoldDecisions.sentence_id.in_(ids)
+    gold = _gold.golds(connection, Annotations.sentence_id.in_(ids), about, until)
+    annotations = {sentence_id: it.annotations[-1] for sentence_id, it in gold.items()}
+    names = _names(connection, gold.values())
     chosen = connection.execute(select(Selections.__table__).where(Selections.sentence_id.in_(ids)))
     selections = {row.sentence_id: _selection(row) for row in chosen}
     suggestions = _shown_suggestions(connection, project_id, annotations, ids)
@@ -217,22 +185,24 @@ def export_page(
         ExportRow(
             sentence=sentence_record(row),
             annotation=annotations.get(row.id),
-            annotator=names.get(row.id),
+            annotator=names[annotations[row.id].annotator_id] if row.id in annotations else None,
             queue=selections.get(row.id),
             suggestion=suggestions.get(row.id),
+            gold=gold.get(row.id),
+            names=names,
         )
         for row in sentences
-        if (annotations[row.id].status in statuses if row.id in annotations else include_unlabelled)
+        if (gold[row.id].status in statuses if row.id in gold else include_unlabelled)
     ]
     return rows, ids[-1]
 
 
-def _gold_seqs(project_id: int, split: Split) -> Select[int]:
-    return (
-        select(func.max(Annotations.seq))
-        .where(Annotations.project_id == project_id, Annotations.split == split.value)
-        .group_by(Annotations.sentence_id)
-    )
+def _names(connection: Connection, golds: Iterable[Gold]) -> dict[int, str]:
+    """The names of everybody who had a part in these."""
+    people = {annotation.annotator_id for gold in golds for annotation in gold.annotations}
+    people |= {annotator_id for gold in golds for annotator_id in gold.people}
+    rows = connection.execute(select(Annotators.id, Annotators.name).where(Annotators.id.in_(people)))
+    return dict(rows.all())
 
 
 def _is_twin_of_reserve() -> Any:
@@ -240,37 +210,6 @@ def _is_twin_of_reserve() -> Any:
     root = aliased(Sentences)
     return exists().where(
         root.id == Sentences.duplicate_of, root.split == Split.RESERVE.value, Sentences.split == Split.POOL.value
-    )
-
-
-def _spans(connection: Connection, which: Any) -> dict[int, tuple[Span, ...]]:
-    """Spans of annotations by their seq, in order of position."""
-    found: defaultdict[int, list[Span]] = defaultdict(list)
-    rows = connection.execute(
-        select(AnnotationSpans.annotation_seq, AnnotationSpans.start, AnnotationSpans.end, AnnotationSpans.label)
-        .where(which)
-        .order_by(AnnotationSpans.annotation_seq, AnnotationSpans.start)
-    )
-    for seq, start, end, label in rows:
-        found[seq].append(Span(start, end, label))
-    return {seq: tuple(spans) for seq, spans in found.items()}
-
-
-def _annotation(row: Any, spans: dict[int, tuple[Span, ...]]) -> Annotation:
-    return Annotation(
-        id=row.annotation_id,
-        seq=row.seq,
-        sentence_id=row.sentence_id,
-        annotator_id=row.annotator_id,
-        status=Status(row.status),
-        spans=spans.get(row.seq, ()),
-        comment=row.comment,
-        origin=Origin(row.origin),
-        suggestion_run=row.suggestion_run,
-        milliseconds=row.milliseconds,
-        client_time=row.client_time,
-        created_at=row.created_at,
-        supersedes=row.supersedes,
     )
 
 
@@ -310,42 +249,61 @@ def _shown_suggestions(
 
 
 def _status_counts(connection: Connection, project_id: int) -> tuple[Counter[tuple[str, str]], int]:
-    """Gold annotations by (split, status), and how many sentences of the pool but for duplicates have one."""
+    """Gold by (split, status), and how many sentences of the pool but for duplicates have one."""
     counts = Counter[tuple[str, str]]()
     touched = 0
+    duplicate = Sentences.duplicate_of.is_not(None)
     for split in Split:
-        duplicate = Sentences.duplicate_of.is_not(None)
-        rows = connection.execute(
+        annotated = (
             select(Annotations.status, duplicate, func.count())
             .join(Sentences, Sentences.id == Annotations.sentence_id)
-            .where(Annotations.seq.in_(_gold_seqs(project_id, split)))
+            .where(Annotations.seq.in_(_gold.gold_seqs(project_id, split)))
             .group_by(Annotations.status, duplicate)
         )
-        for status, is_duplicate, count in rows:
+        decided = (
+            select(GoldDecisions.status, duplicate, func.count())
+            .join(Sentences, Sentences.id == GoldDecisions.sentence_id)
+            .where(_gold.decided(project_id, split, tuple(Status)))
+            .group_by(GoldDecisions.status, duplicate)
+        )
+        for status, is_duplicate, count in [*connection.execute(annotated), *connection.execute(decided)]:
             counts[split.value, status] += count
             touched += count if split is Split.POOL and not is_duplicate else 0
     return counts, touched
 
 
-def _gold_labelled_pool(project_id: int) -> Any:
-    return and_(Annotations.seq.in_(_gold_seqs(project_id, Split.POOL)), Annotations.status == Status.LABELLED.value)
+def _annotated_pool(project_id: int) -> Any:
+    """Whether an annotation is the gold of a labelled sentence of the pool."""
+    gold = Annotations.seq.in_(_gold.gold_seqs(project_id, Split.POOL))
+    return and_(gold, Annotations.status == Status.LABELLED.value)
 
 
 def _no_entity(connection: Connection, project_id: int) -> int:
-    has_span = exists().where(AnnotationSpans.annotation_seq == Annotations.seq)
-    statement = select(func.count()).select_from(Annotations).where(_gold_labelled_pool(project_id), ~has_span)
-    return connection.execute(statement).scalar_one()
+    in_annotation = exists().where(AnnotationSpans.annotation_seq == Annotations.seq)
+    annotated = select(func.count()).select_from(Annotations).where(_annotated_pool(project_id), ~in_annotation)
+    in_decision = exists().where(GoldDecisionSpans.decision_seq == GoldDecisions.seq)
+    labelled = _gold.decided(project_id, Split.POOL, (Status.LABELLED,))
+    decided = select(func.count()).select_from(GoldDecisions).where(labelled, ~in_decision)
+    return connection.execute(annotated).scalar_one() + connection.execute(decided).scalar_one()
 
 
 def _by_label(connection: Connection, project_id: int) -> dict[str, int]:
-    rows = connection.execute(
+    annotated = (
         select(AnnotationSpans.label, func.count())
         .join(Annotations, Annotations.seq == AnnotationSpans.annotation_seq)
-        .where(_gold_labelled_pool(project_id))
+        .where(_annotated_pool(project_id))
         .group_by(AnnotationSpans.label)
-        .order_by(AnnotationSpans.label)
     )
-    return dict(rows.all())
+    decided = (
+        select(GoldDecisionSpans.label, func.count())
+        .join(GoldDecisions, GoldDecisions.seq == GoldDecisionSpans.decision_seq)
+        .where(_gold.decided(project_id, Split.POOL, (Status.LABELLED,)))
+        .group_by(GoldDecisionSpans.label)
+    )
+    counts = Counter[str]()
+    for label, count in [*connection.execute(annotated), *connection.execute(decided)]:
+        counts[label] += count
+    return dict(sorted(counts.items()))
 
 
 def _by_annotator(connection: Connection, project_id: int) -> dict[str, int]:

@@ -24,6 +24,7 @@ def start(
     watermark: int,
     n_train: int,
     attempt: int,
+    decision_watermark: int,
 ) -> Run:
     """A new run, running; NotFound if there is no such project."""
     _projects.project(connection, project_id)
@@ -39,6 +40,7 @@ def start(
         "config": dict(config),
         "seed": seed,
         "watermark": watermark,
+        "decision_watermark": decision_watermark,
         "n_train": n_train,
         "metrics": {},
         "served": False,

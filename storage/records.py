@@ -256,7 +256,7 @@ class AnnotationDraft:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """A saved annotation; `seq` grows with every annotation saved, the newest one of a sentence is its gold."""
+    """A saved annotation; `seq` grows with every annotation saved. What counts is said in storage/_gold.py."""
 
     id: str
     seq: int
@@ -279,14 +279,6 @@ class Rejection:
 
     id: str
     why: str
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledSentence:
-    """A sentence with its gold annotation."""
-
-    sentence: Sentence
-    annotation: Annotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,17 +359,6 @@ class Timing:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class ExportRow:
-    """Everything known of a sentence: its gold annotation, who made it, how it was chosen, what the model said."""
-
-    sentence: Sentence
-    annotation: Annotation | None
-    annotator: str | None
-    queue: QueueItem | None
-    suggestion: Suggestion | None
-
-
 # Runs, the worker and the audit trail.
 
 
@@ -397,6 +378,7 @@ class Run:
     config: dict[str, Any]
     seed: int
     watermark: int  # the newest annotation seq the run has seen
+    decision_watermark: int  # the newest decision seq it has seen
     n_train: int
     metrics: dict[str, Any]
     checkpoint: str | None

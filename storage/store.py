@@ -22,6 +22,7 @@ from storage import (
     _suggestions,
     _workers,
 )
+from storage._gold import Moment
 from storage.account_store import AccountStore
 from storage.database import Database
 from storage.migrations import upgrade
@@ -29,10 +30,8 @@ from storage.records import (
     AnnotationDraft,
     Annotator,
     AuditEvent,
-    ExportRow,
     HandOut,
     ImportCounts,
-    LabelledSentence,
     NewSentence,
     Progress,
     Project,
@@ -48,13 +47,15 @@ from storage.records import (
     Timing,
     WorkerStatus,
 )
+from storage.review_records import ExportRow, LabelledSentence
+from storage.review_store import ReviewStore
 
 ROWS_PER_WRITE = 1_000  # of a long write, so that annotators never wait for the whole of it
 
 T = TypeVar("T")
 
 
-class Store(AccountStore):
+class Store(AccountStore, ReviewStore):
     """A database of projects; safe to share between threads."""
 
     def __init__(self, url: str) -> None:
@@ -186,9 +187,9 @@ class Store(AccountStore):
         """
         return self._database.read(_reports.labelled, project_id, split, statuses)
 
-    def training_labels_since(self, project_id: int, seq: int) -> int:
-        """How many sentences that may be trained on have a labelled gold annotation newer than `seq`."""
-        return self._database.read(_reports.training_labels_since, project_id, seq)
+    def training_labels_since(self, project_id: int, seq: int, decision: int = 0) -> int:
+        """How many sentences to be trained on are labelled by an annotation or a decision newer than these numbers."""
+        return self._database.read(_reports.training_labels_since, project_id, seq, decision)
 
     def max_seq(self, project_id: int) -> int:
         """The number of the project's newest annotation, 0 before the first."""
@@ -215,13 +216,13 @@ class Store(AccountStore):
     ) -> Iterator[ExportRow]:
         """Everything known of each sentence, in import order: those annotated with one of `statuses`, and the rest.
 
-        Many short transactions, so that a slow download holds up nobody; annotations made meanwhile are left out.
+        Many short transactions, so that a slow download holds up nobody; what is decided meanwhile is left out.
         """
-        until_seq = self.max_seq(project_id)
+        until = Moment(self.max_seq(project_id), self.max_decision(project_id))
         after: int | None = 0
         while after is not None:
             rows, after = self._database.read(
-                _reports.export_page, project_id, split, statuses, include_unlabelled, after, until_seq
+                _reports.export_page, project_id, split, statuses, include_unlabelled, after, until
             )
             yield from rows
 
@@ -287,9 +288,12 @@ class Store(AccountStore):
         watermark: int,
         n_train: int,
         attempt: int = 1,
+        decision_watermark: int = 0,
     ) -> Run:
-        """A new run, running; NotFound if there is no such project."""
-        return self._database.write(_runs.start, project_id, round, config, seed, watermark, n_train, attempt)
+        """A new run, running, of what is not newer than the watermarks; NotFound if there is no such project."""
+        return self._database.write(
+            _runs.start, project_id, round, config, seed, watermark, n_train, attempt, decision_watermark
+        )
 
     def heartbeat(self, run_id: int, phase: str, progress: float, seconds_left: float | None, message: str) -> None:
         """Note that the run is alive and how far (0..1) it is in its phase; LeaseLost when it was ended meanwhile."""

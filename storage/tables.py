@@ -290,6 +290,7 @@ class Runs(Base):
     config: Mapped[dict[str, Any]] = mapped_column(JSON)
     seed: Mapped[int] = mapped_column(BigInteger)
     watermark: Mapped[int] = mapped_column(BigInteger)
+    decision_watermark: Mapped[int] = mapped_column(BigInteger, server_default="0")
     n_train: Mapped[int]
     metrics: Mapped[dict[str, Any]] = mapped_column(JSON)
     checkpoint: Mapped[str | None] = mapped_column(Text)
@@ -426,7 +427,7 @@ class Queue(Base):
 
 
 class Annotations(Base):
-    """A person's decision about a sentence. Rows are only ever added; the newest of a sentence is its gold."""
+    """What a person says of a sentence. Rows are only ever added; which one counts is said in _gold.py."""
 
     __tablename__ = "annotations"
     __table_args__ = (

@@ -14,6 +14,7 @@ from annotation.labels import make_labels
 from maner_core.errors import InvalidInput
 from maner_core.spans import Span
 from storage import Annotation, ExportRow, Origin, Project, ProjectSettings, Sentence, Split, Status
+from storage._gold import gold
 
 NOW = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
 
@@ -46,8 +47,15 @@ def rows(draw: st.DrawFn, labels: st.SearchStrategy[str], tokens: st.SearchStrat
     split = draw(st.sampled_from(list(Split)))
     sentence = Sentence(1, 1, words, text, spaces, document, "faili:1", split, "", None, meta)
     if status is None:
-        return ExportRow(sentence, None, None, None, None)
-    return ExportRow(sentence, annotation(status, spans), "Asha", None, None)
+        return export_row(sentence, None)
+    return export_row(sentence, annotation(status, spans))
+
+
+def export_row(sentence: Sentence, annotation: Annotation | None) -> ExportRow:
+    """A sentence with what Asha alone said of it."""
+    if annotation is None:
+        return ExportRow(sentence, None, None, None, None, None)
+    return ExportRow(sentence, annotation, "Asha", None, None, gold([annotation]), {1: "Asha"})
 
 
 def annotation(status: Status, spans: Sequence[Span] = ()) -> Annotation:
@@ -116,12 +124,9 @@ def test_an_exported_file_is_detected_as_what_it_is(format: str, rows: list[Expo
 def test_writing_what_was_read_gives_the_same_bytes(rows: list[ExportRow]) -> None:
     once = written("conll", rows)
     again = [
-        ExportRow(
+        export_row(
             Sentence(1, 1, s.tokens, None, None, s.document, "", Split.POOL, "", None, {}),
             None if s.status == "unlabelled" else annotation(Status(s.status), s.spans or ()),
-            None,
-            None,
-            None,
         )
         for s in read_back(once, "conll")
     ]
@@ -145,7 +150,7 @@ def test_jsonl_brings_back_everything_that_is_read(rows: list[ExportRow]) -> Non
 @pytest.mark.parametrize("format", ["conll", "conll4"])
 def test_a_token_that_conll_cannot_carry_is_refused_with_its_sentence(format: str, token: str) -> None:
     sentence = Sentence(17, 1, ("Asha", token), None, None, None, "", Split.POOL, "", None, {})
-    row = ExportRow(sentence, annotation(Status.LABELLED), None, None, None)
+    row = export_row(sentence, annotation(Status.LABELLED))
     with pytest.raises(InvalidInput, match=r"sentence 17 holds the token .*; export it as jsonl"):
         written(format, [row])
 
@@ -153,6 +158,6 @@ def test_a_token_that_conll_cannot_carry_is_refused_with_its_sentence(format: st
 @pytest.mark.parametrize("label", ["a\tb", "a\nb", " LOC", "LOC "])
 def test_a_label_that_conll_cannot_carry_is_refused_with_its_sentence(label: str) -> None:
     sentence = Sentence(17, 1, ("Asha",), None, None, None, "", Split.POOL, "", None, {})
-    row = ExportRow(sentence, annotation(Status.LABELLED, [Span(0, 1, label)]), None, None, None)
+    row = export_row(sentence, annotation(Status.LABELLED, [Span(0, 1, label)]))
     with pytest.raises(InvalidInput, match="sentence 17 holds the label"):
         written("conll", [row])

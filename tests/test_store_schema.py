@@ -10,7 +10,7 @@ from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import IntegrityError
 from store_helpers import RawDatabase, add_pool, add_reserve, draft, item, new_project, save, start_run
 
-from storage import Store
+from storage import DecisionDraft, DecisionKind, Store
 from storage.tables import Base
 
 AT = "2026-05-01 12:00:00+00"
@@ -50,6 +50,9 @@ def example_rows(store: Store, raw: RawDatabase) -> dict[str, Row]:
     raw.execute("DELETE FROM queue WHERE sentence_id = :id", id=queued)
     run, foreign_run = start_run(store, project), start_run(store, other)
     [(seq,)] = raw.execute("SELECT seq FROM annotations WHERE id = :id", id=old.id)
+    take = DecisionDraft(annotated, DecisionKind.TAKE, (old.id,), seen_annotation=seq)
+    taken = store.decide(project.id, store.annotator("Baraka").id, take)
+    raw.execute("DELETE FROM gold_decision_sources")
     fresh = add_pool(store, project, 1)[0]
     of_pool = {"sentence_id": fresh, "project_id": project.id, "split": "pool"}
     settings = {"language": "", "direction": "auto", "guidelines": "", "strategy": "", "system": "", "preset": ""}
@@ -79,6 +82,27 @@ def example_rows(store: Store, raw: RawDatabase) -> dict[str, Row]:
             "supersedes": None,
         },
         "annotation_spans": {"annotation_seq": seq, "project_id": project.id, "start": 1, "end": 2, "label": "PER"},
+        "gold_decisions": {
+            "sentence_id": annotated,
+            "project_id": project.id,
+            "split": "pool",
+            "kind": "edit",
+            "status": "labelled",
+            "decided_by": asha,
+            "decided_at": at,
+            "comment": "",
+            "run_id": run,
+            "annotation_seq": seq,
+            "supersedes": taken.seq,
+        },
+        "gold_decision_sources": {"decision_seq": taken.seq, "annotation_seq": seq, "project_id": project.id},
+        "gold_decision_spans": {
+            "decision_seq": taken.seq,
+            "project_id": project.id,
+            "start": 1,
+            "end": 2,
+            "label": "PER",
+        },
         "suggestions": {**of_pool, "run_id": run, "spans": "[]", "word_confidence": "[]"},
         "scores": {**of_pool, "run_id": run, "score": 0.5},
         "run_training_sentences": {**of_pool, "run_id": run},
@@ -238,6 +262,23 @@ BROKEN: list[tuple[str, Row, str]] = [
     ("annotation_spans", {"label": "DATE"}, FOREIGN_KEY),
     ("annotation_spans", {"project_id": "@other"}, FOREIGN_KEY),
     ("annotation_spans", {"annotation_seq": 999}, FOREIGN_KEY),
+    ("gold_decisions", {"kind": "keep"}, "ck_gold_decisions_kind"),
+    ("gold_decisions", {"status": "flagged"}, "ck_gold_decisions_status"),
+    ("gold_decisions", {"status": None}, "outcome"),
+    ("gold_decisions", {"kind": "undo"}, "outcome"),
+    ("gold_decisions", {"kind": "undo", "status": None, "supersedes": None}, "undo_of_something"),
+    ("gold_decisions", {"kind": "send_back", "status": None}, "sent_back_with_a_reason"),
+    ("gold_decisions", {"sentence_id": "@reserved", "split": "reserve", "supersedes": None}, "no_run_for_reserve"),
+    ("gold_decisions", {"sentence_id": "@in_pool"}, FOREIGN_KEY),
+    ("gold_decisions", {"sentence_id": "@foreign", "supersedes": None}, FOREIGN_KEY),
+    ("gold_decisions", {"run_id": "@foreign_run"}, FOREIGN_KEY),
+    ("gold_decisions", {"annotation_seq": 999}, FOREIGN_KEY),
+    ("gold_decisions", {"decided_by": 999}, FOREIGN_KEY),
+    ("gold_decision_sources", {"decision_seq": 999}, FOREIGN_KEY),
+    ("gold_decision_sources", {"project_id": "@other"}, FOREIGN_KEY),
+    ("gold_decision_spans", {"start": 2}, "order"),
+    ("gold_decision_spans", {"start": 0}, "unique"),
+    ("gold_decision_spans", {"label": "DATE"}, FOREIGN_KEY),
     *(
         (table, change, constraint)
         for table in ("suggestions", "scores", "run_training_sentences")
@@ -359,6 +400,13 @@ def test_only_one_run_serves_a_project(store: Store, raw: RawDatabase) -> None:
     insert(raw, "serving_runs", rows["serving_runs"])
     with pytest.raises(IntegrityError, match=r"(?i)unique"):
         insert(raw, "serving_runs", rows["serving_runs"])
+
+
+def test_a_decision_is_undone_once(store: Store, raw: RawDatabase) -> None:
+    undo = {**example_rows(store, raw)["gold_decisions"], "kind": "undo", "status": None}
+    insert(raw, "gold_decisions", undo)
+    with pytest.raises(IntegrityError, match=r"(?i)unique"):
+        insert(raw, "gold_decisions", undo)
 
 
 def test_the_migrated_database_has_exactly_the_tables_of_the_code(empty_url: str) -> None:

@@ -27,7 +27,7 @@ from maner_core.errors import FormatError, InvalidInput
 from maner_core.spans import Span
 
 if TYPE_CHECKING:
-    from storage import Annotation, ExportRow, Project, Sentence
+    from storage import ExportRow, Gold, Project, Sentence
 
 DOCUMENT_START = "-DOCSTART-"
 BYTE_ORDER_MARK = "\ufeff"
@@ -300,10 +300,10 @@ def _write(
     document: str | None = None
     first = True
     for row in rows:
-        sentence, annotation = row.sentence, row.annotation
-        check_writable(sentence, annotation)
-        status = UNLABELLED if annotation is None else str(annotation.status)
-        spans = annotation.spans if annotation is not None and status != "skipped" else ()
+        sentence, gold = row.sentence, row.gold
+        check_writable(sentence, gold)
+        status = UNLABELLED if gold is None else str(gold.status)
+        spans = gold.spans if gold is not None and status != "skipped" else ()
         tags = encode(spans, len(sentence.tokens), options.scheme)
         lines = [f"{token}{between}{tag}\n" for token, tag in zip(sentence.tokens, tags, strict=True)]
         head = "" if status == LABELLED else f"# status = {status}\n"
@@ -316,7 +316,7 @@ def _write(
         yield "".join([head, *lines, "\n"])
 
 
-def check_writable(sentence: "Sentence", annotation: "Annotation | None") -> None:
+def check_writable(sentence: "Sentence", gold: "Gold | None") -> None:
     """Raise InvalidInput, naming the sentence, if CoNLL cannot carry a token or a label of it."""
     for token in sentence.tokens:
         if not token or _SEPARATING.search(token) or token == DOCUMENT_START:
@@ -324,7 +324,7 @@ def check_writable(sentence: "Sentence", annotation: "Annotation | None") -> Non
                 f"sentence {sentence.id} holds the token {_short(token)}, which CoNLL cannot carry; "
                 "export it as jsonl, or leave this sentence out"
             )
-    for span in annotation.spans if annotation else ():
+    for span in gold.spans if gold else ():
         label = span.label
         if _SEPARATING.search(label.replace(" ", "")) or label != label.strip(" "):
             raise InvalidInput(

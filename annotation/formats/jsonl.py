@@ -26,12 +26,12 @@ from maner_core.errors import FormatError, InvalidInput
 from maner_core.spans import Span, validate_spans
 
 if TYPE_CHECKING:
-    from storage import Annotation, ExportRow, Project, Suggestion
+    from storage import Annotation, ExportRow, Gold, Project, Suggestion
 
 _READ = {"text", "text_is_source", "tokens", "spans", "label", "labels", "status", "answer", "split", "doc_id", "meta"}
 _WRITTEN_ONLY = {
     "id", "sent_no", "source", "lang", "script", "annotator", "annotation_id", "started_at", "submitted_at",
-    "active_ms", "sampling", "suggestions_shown", "suggestion", "guideline_version", "comment", "duplicate_of",
+    "active_ms", "sampling", "suggestions_shown", "suggestion", "guideline_version", "comment", "duplicate_of", "gold",
 }  # fmt: skip
 _FOREIGN_SPANS = {"annotations", "entities", "completions", "result"}
 _ANSWERS = {"accept": LABELLED, "reject": "skipped", "ignore": "skipped"}
@@ -268,14 +268,15 @@ def _fields(row: "ExportRow", project: "Project", sentence_number: int) -> dict[
             }
             for position, token in enumerate(sentence.tokens)
         ],
-        "status": UNLABELLED if annotation is None else str(annotation.status),
+        "status": UNLABELLED if row.gold is None else str(row.gold.status),
         "duplicate_of": sentence.duplicate_of,
         "meta": dict(sentence.meta),
     }
-    if annotation is not None:
+    if annotation is not None and row.gold is not None:
         threshold = project.settings.suggestion_threshold
-        fields["spans"] = [_written_span(span, starts, shown, threshold) for span in annotation.spans]
+        fields["spans"] = [_written_span(span, starts, shown, threshold) for span in row.gold.spans]
         fields |= _who_and_when(annotation, row.annotator)
+        fields["gold"] = _gold(row.gold, row.names)
     if row.queue is not None or annotation is not None:
         fields["sampling"] = _sampling(row)
     if suggestion is not None:
@@ -325,6 +326,21 @@ def _who_and_when(annotation: "Annotation", annotator: str | None) -> dict[str, 
         "guideline_version": None,
         "comment": annotation.comment,
     }
+
+
+def _gold(gold: "Gold", names: Mapping[int, str]) -> dict[str, Any]:
+    """Who says that this is right, by which rule, and from which annotations."""
+    fields: dict[str, Any] = {
+        "rule": str(gold.rule),
+        "by": [names[person] for person in gold.people],
+        "at": _time(gold.at),
+        "from": [{"annotation_id": source.id, "annotator": names[source.annotator_id]} for source in gold.annotations],
+    }
+    if gold.decision is not None:
+        fields["kind"] = str(gold.decision.kind)
+        fields["comment"] = gold.decision.comment
+        fields["model_version"] = gold.decision.run_id
+    return fields
 
 
 def _sampling(row: "ExportRow") -> dict[str, Any]:
