@@ -16,7 +16,7 @@ from annotation.api import Api
 from annotation.ui import navigation
 from annotation.ui.session import base_path, current_access, current_settings, current_store, own_url, secret
 from annotation.worker import KeptWorker
-from maner_core.errors import InvalidConfig
+from maner_core.errors import ManerError
 
 FIRST_LINK = """
   Nobody administrates this installation yet. Whoever opens this link first, within a day, will:
@@ -42,7 +42,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Prepare, start the worker, serve, stop the worker."""
     try:
         await run_in_threadpool(prepare)
-    except InvalidConfig as error:
+    except ManerError as error:
         sys.stderr.write(f"error: {error}\n")
         current_store().close()
         os._exit(1)  # sys.exit would bury the sentence under a traceback of the server

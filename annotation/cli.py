@@ -1,12 +1,10 @@
-"""The commands import, export, status, worker, simulate and user. Each translates words and calls one function.
+"""The commands import, export, status, worker, simulate, user, backup and restore: each translates words and calls a function.
 
 Heavy packages are imported inside the commands, so that `--help` answers at once.
 """
 
 import gc
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,9 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Never
 
 import typer
 
+from annotation.backup_cli import backup_command, restore_command
 from annotation.settings import Settings
 from annotation.terminal import AsJson, ProjectName, open_store, print_json
 from annotation.user_cli import users
+from annotation.whole_file import whole_file
 from maner_core.encoding import INPUT_SCHEMES
 from maner_core.errors import InvalidInput, ManerError, NotFound
 
@@ -34,6 +34,8 @@ app = typer.Typer(
 )
 
 app.add_typer(users, name="user")
+app.command("backup")(backup_command)
+app.command("restore")(restore_command)
 
 UseAs = Literal["pool", "gold", "evaluation"]
 
@@ -276,29 +278,10 @@ def _some(what: str, lines: Sequence[str], limit: int | None = 10) -> Iterator[s
 
 def _write_whole(out: Path, pieces: Iterator[str]) -> int:
     """Write a file so that it is either whole or not there; returns its bytes. Raises InvalidInput."""
-    try:
-        handle, draft = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.")
-    except OSError as error:
-        raise InvalidInput(f"{out} cannot be written ({error.strerror}); choose another place") from None
-    try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
-            for piece in pieces:
-                file.write(piece)
-        os.chmod(draft, 0o666 & ~_umask())
-        os.replace(draft, out)
-    except BaseException as error:
-        os.unlink(draft)
-        if isinstance(error, OSError):
-            raise InvalidInput(f"{out} cannot be written ({error.strerror}); choose another place") from None
-        raise
+    with whole_file(out) as file:
+        for piece in pieces:
+            file.write(piece.encode())
     return out.stat().st_size
-
-
-def _umask() -> int:
-    """The mask for new files; it can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 # Status.

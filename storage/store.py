@@ -24,8 +24,9 @@ from storage import (
 )
 from storage._gold import Moment
 from storage.account_store import AccountStore
+from storage.backup_store import BackupStore
 from storage.database import Database
-from storage.migrations import upgrade
+from storage.migrations import migrate
 from storage.records import (
     AnnotationDraft,
     Annotator,
@@ -55,7 +56,7 @@ ROWS_PER_WRITE = 1_000  # of a long write, so that annotators never wait for the
 T = TypeVar("T")
 
 
-class Store(AccountStore, ReviewStore):
+class Store(AccountStore, BackupStore, ReviewStore):
     """A database of projects; safe to share between threads."""
 
     def __init__(self, url: str) -> None:
@@ -65,9 +66,10 @@ class Store(AccountStore, ReviewStore):
     def migrate(self) -> None:
         """Bring the database to this release's tables, from nothing if need be.
 
-        Any number of processes may call it at once. DatabaseTooNew when a newer release wrote the database.
+        Any number of processes may call it at once. DatabaseTooNew when a newer release wrote the database. Of a SQLite
+        file of an earlier release a copy is kept beside it.
         """
-        self._database.write(upgrade)
+        self._database.write(migrate)
 
     def close(self) -> None:
         """Close all connections; the next call would open new ones."""

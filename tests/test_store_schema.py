@@ -1,11 +1,13 @@
 """The promises the schema keeps by itself, each broken on purpose past the store, on SQLite and PostgreSQL."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from first_release import all_rows, lost, open_first_release
 from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import IntegrityError
 from store_helpers import RawDatabase, add_pool, add_reserve, draft, item, new_project, save, start_run
@@ -423,6 +425,18 @@ def test_the_migrated_database_has_exactly_the_tables_of_the_code(empty_url: str
     raw.close()
     assert sorted(created) == sorted(Base.metadata.tables)
     assert migrated == created
+
+
+def test_an_upgrade_of_the_first_release_keeps_every_row(empty_url: str, tmp_path: Path) -> None:
+    first = open_first_release(tmp_path / "first.db")
+    before = all_rows(first)
+    upgraded = Store(empty_url)
+    upgraded.load("r0001", before.keys(), lambda table: [dict(row) for row in before[table]])
+    first.migrate()
+    assert lost(before, all_rows(first)) == lost(before, all_rows(upgraded)) == {}
+    assert all(before.values())  # the first release filled every table it had
+    first.close()
+    upgraded.close()
 
 
 def constraints(engine: Engine) -> dict[str, set[str]]:

@@ -5,12 +5,14 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -144,6 +146,19 @@ def test_it_does_not_start_without_accounts_for_other_machines(tmp_path: Path) -
     assert web.process.wait(60) != 0
     log = (tmp_path / "web.log").read_text()
     assert "error: MANER_ACCOUNTS=off lets in everybody" in log
+    assert "Traceback" not in log
+    web.store.close()
+
+
+def test_it_leaves_the_database_of_a_newer_release_alone_and_says_so(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "maner.db")) as connection:
+        connection.executescript(
+            "CREATE TABLE alembic_version (version_num); INSERT INTO alembic_version VALUES ('r9999')"
+        )
+    web = Web(tmp_path)
+    assert web.process.wait(60) != 0
+    log = (tmp_path / "web.log").read_text()
+    assert "error: the database has revision r9999, which this release does not know; install a newer release" in log
     assert "Traceback" not in log
     web.store.close()
 
