@@ -37,7 +37,7 @@ LEFT_OUT = frozenset({"sessions", "sign_in_tries", "workers", "worker_leases"})
 
 ROWS_AT_ONCE = 1_000
 
-KINDS: dict[type[Any], type | tuple[type, ...]] = {
+KINDS: dict[type[Any], Any] = {
     Boolean: bool,
     Integer: int,
     Float: (int, float),

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from alembic import command
 from first_release import all_rows, lost, open_first_release
 from sqlalchemy import JSON, Boolean, DateTime, Float, Integer, String
 from store_helpers import RawDatabase, add_pool, draft, new_project, save
@@ -17,7 +18,7 @@ from store_helpers import RawDatabase, add_pool, draft, new_project, save
 from annotation.backup import back_up, restore
 from annotation.cli import main
 from maner_core.errors import DatabaseUnavailable, InvalidInput, ManerError, Refused
-from storage import NewAccount, Store, migrations
+from storage import NewAccount, Store
 from storage._backup import LEFT_OUT
 from storage.tables import Base
 
@@ -316,13 +317,13 @@ def test_an_upgrade_that_breaks_off_leaves_the_database_as_it_was(
     first: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = all_rows(first)
-    upgrade = migrations.command.upgrade
+    upgrade = command.upgrade
 
     def die(*arguments: Any) -> None:
         upgrade(*arguments)
         raise RuntimeError("power cut")
 
-    monkeypatch.setattr(migrations.command, "upgrade", die)
+    monkeypatch.setattr(command, "upgrade", die)
     with pytest.raises(RuntimeError):
         first.migrate()
     assert all_rows(first) == before
@@ -331,13 +332,13 @@ def test_an_upgrade_that_breaks_off_leaves_the_database_as_it_was(
     assert lost(before, all_rows(first)) == {}
 
 
-@pytest.mark.parametrize("command", [["status", "--project", "x"], ["worker", "--once"], ["backup", "x.zip"]])
+@pytest.mark.parametrize("arguments", [["status", "--project", "x"], ["worker", "--once"], ["backup", "x.zip"]])
 def test_every_command_says_that_the_database_is_too_new(
     sqlite_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    command: list[str],
+    arguments: list[str],
 ) -> None:
     connection = sqlite3.connect(tmp_path / "maner.db")
     connection.execute("UPDATE alembic_version SET version_num = 'r9999'")
@@ -347,5 +348,5 @@ def test_every_command_says_that_the_database_is_too_new(
     monkeypatch.setenv("MANER_DATABASE_URL", sqlite_url)
     monkeypatch.setenv("MANER_HOME", str(tmp_path))
     monkeypatch.setattr("os.nice", lambda _: 0)
-    assert main(command) == 1
+    assert main(arguments) == 1
     assert "revision r9999, which this release does not know; install a newer release" in capsys.readouterr().err
