@@ -127,8 +127,8 @@ class _Round:
         tools.describe(run_folder(self.home, self.run.id), self.card(metrics))
         verdict = judge(self.store, self.project, predictions, self.home)
         source = self.run.id
-        if not verdict.serves and self.project.serving_run is not None:
-            source = self.project.serving_run
+        if verdict.instead is not None:
+            source = verdict.instead
             tagger = tools.load(checkpoint_folder(self.home, self.store.run(source)))
         chooser = Chooser(self.store, self.project, self.run, self.labelled, self.rule, tagger, source, self.phases)
         metrics |= chooser.choose()

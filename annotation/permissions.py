@@ -18,6 +18,7 @@ class Action(StrEnum):
     EXPORT = "export the project"
     IMPORT = "import sentences"
     TRAIN = "start a training"
+    CHOOSE_RUN = "choose the run that serves"
     CHANGE_PROJECT = "change the project"
     MANAGE_PEOPLE = "see and change who works in the project"
     CREATE_PROJECT = "create a project"
@@ -35,6 +36,7 @@ IN_PROJECT: dict[Action, frozenset[Role]] = {
     Action.EXPORT: CURATORS,
     Action.IMPORT: LEADS,
     Action.TRAIN: LEADS,
+    Action.CHOOSE_RUN: LEADS,
     Action.CHANGE_PROJECT: LEADS,
     Action.MANAGE_PEOPLE: LEADS,
 }

@@ -12,9 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from maner_core.errors import Refused
 from maner_core.evaluation import bootstrap_f1, entity_counts, f1_report, paired_bootstrap
 from maner_core.spans import Span
-from storage import Project, Run, RunState, Split, Store
+from storage import PINNED, Project, Run, RunState, Split, Store
 
 SIGNIFICANCE = 0.05
 """A new run is refused where it is worse than the serving one with p below this."""
@@ -42,11 +43,15 @@ class RunF1:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a new run serves, why, and how surprising its F1 is if it were no worse (None: not compared)."""
+    """Whether a new run serves, why, and how surprising its F1 is if it were no worse (None: not compared).
+
+    `instead` is the run that goes on serving where the new one does not and whose weights can still be asked.
+    """
 
     serves: bool
     why: str
     p_worse: float | None = None
+    instead: int | None = None
 
 
 def evaluation_labels(store: Store, project_id: int) -> list[tuple[int, tuple[Span, ...]]]:
@@ -90,11 +95,18 @@ def f1_history(store: Store, project_id: int) -> list[RunF1]:
 
 
 def judge(store: Store, project: Project, predictions: Predictions, home: Path) -> Verdict:
-    """Whether a new run with these predictions may serve: unless it is significantly worse than the serving one."""
+    """Whether a new run with these predictions may serve: unless it is significantly worse than the serving one.
+
+    A pinned run is never replaced. Who serves is asked anew: a lead may have chosen another run during the training.
+    """
+    project = store.project(project.id)
     if project.serving_run is None:
         return Verdict(True, "This is the first tagger of the project.")
     serving = store.run(project.serving_run)
-    if not checkpoint_folder(home, serving).is_dir():
+    has_weights = checkpoint_folder(home, serving).is_dir()
+    if project.pinned:
+        return Verdict(False, PINNED.format(run=serving.id), instead=serving.id if has_weights else None)
+    if not has_weights:
         return Verdict(True, f"The weights of run {serving.id}, which served until now, are gone.")
     stored = store.predictions(serving.id)
     gold = [item for item in evaluation_labels(store, project.id) if item[0] in stored and item[0] in predictions]
@@ -106,8 +118,21 @@ def judge(store: Store, project: Project, predictions: Predictions, home: Path) 
     new, old = f1_report(spans, after).f1, f1_report(spans, before).f1
     against = f"F1 {100 * new:.1f} against {100 * old:.1f} of run {serving.id} on {len(gold)} evaluation sentences"
     if new < old and p_worse < SIGNIFICANCE:
-        return Verdict(False, f"Run {serving.id} goes on serving: {against} is significantly worse.", p_worse)
+        why = f"Run {serving.id} goes on serving: {against} is significantly worse."
+        return Verdict(False, why, p_worse, instead=serving.id)
     return Verdict(True, f"It is not significantly worse: {against}.", p_worse)
+
+
+def choose_run(store: Store, run_id: int, home: Path, *, pinned: bool, by: int | None) -> None:
+    """Let a run serve that a person chose, whatever the gate said, and pin it where asked; stands in the audit trail.
+
+    Raises Refused for a run that is not done or whose weights are gone; those of the run that serves now may be.
+    """
+    run = store.run(run_id)
+    serves = store.project(run.project_id).serving_run == run_id
+    if not serves and not checkpoint_folder(home, run).is_dir():
+        raise Refused(f"the weights of run {run_id} are no longer there; choose a run that still has them")
+    store.serve_run(run_id, pinned, by)
 
 
 def run_folder(home: Path, run_id: int) -> Path:

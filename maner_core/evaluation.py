@@ -55,7 +55,7 @@ def f1_report(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]
     """Precision, recall and F1 of predicted spans against gold ones, in all and by label. Raises InvalidInput."""
     totals = entity_counts(gold, predicted).sum(axis=0)
     labels = sorted({span.label for spans in (*gold, *predicted) for span in spans})
-    per_label = {label: _label_score(_only(gold, label), _only(predicted, label)) for label in labels}
+    per_label = {label: _label_score(only_label(gold, label), only_label(predicted, label)) for label in labels}
     found, n_predicted, n_gold = (int(total) for total in totals)
     return F1Report(
         precision=found / n_predicted if n_predicted else 0.0,
@@ -103,6 +103,22 @@ def paired_bootstrap(before: Counts, after: Counts, draws: int = 2000, seed: int
     return float(np.mean(_f1(_resampled(after, draws, seed)) >= _f1(_resampled(before, draws, seed))))
 
 
+def paired_difference(
+    before: Counts, after: Counts, draws: int = 2000, seed: int = 0, level: float = 0.95
+) -> tuple[float, float]:
+    """Percentile interval of the F1 of `after` less that of `before`, the sentences of both resampled together.
+
+    Both (n_sentences, 3) over the same sentences. (0, 0) without sentences; InvalidInput for unlike numbers of them.
+    """
+    if before.shape != after.shape:
+        raise InvalidInput(f"{len(before)} sentences cannot be paired with {len(after)}")
+    if not len(before):
+        return 0.0, 0.0
+    differences = _f1(_resampled(after, draws, seed)) - _f1(_resampled(before, draws, seed))
+    low, high = np.quantile(differences, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
 def _label_score(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]) -> LabelScore:
     found, n_predicted, n_gold = (int(total) for total in entity_counts(gold, predicted).sum(axis=0))
     precision = found / n_predicted if n_predicted else 0.0
@@ -110,7 +126,8 @@ def _label_score(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Sp
     return LabelScore(precision, recall, f1_of_counts(found, n_predicted, n_gold), n_gold)
 
 
-def _only(sentences: Sequence[Sequence[Span]], label: str) -> list[list[Span]]:
+def only_label(sentences: Sequence[Sequence[Span]], label: str) -> list[list[Span]]:
+    """The spans of one label in each sentence."""
     return [[span for span in spans if span.label == label] for spans in sentences]
 
 

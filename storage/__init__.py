@@ -1,6 +1,7 @@
 """The store: everything the tool remembers, and the only package that knows SQLAlchemy."""
 
 from storage.records import (
+    PINNED,
     Account,
     Annotation,
     AnnotationDraft,
@@ -47,6 +48,7 @@ from storage.review_records import (
 from storage.store import Store
 
 __all__ = [
+    "PINNED",
     "Account",
     "Annotation",
     "AnnotationDraft",

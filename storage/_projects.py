@@ -42,7 +42,7 @@ LABELS = (
     .where(Labels.project_id == bindparam("project_id"))
     .order_by(Labels.position)
 )
-SERVING = select(ServingRuns.run_id).where(ServingRuns.project_id == bindparam("project_id"))
+SERVING = select(ServingRuns.run_id, ServingRuns.pinned).where(ServingRuns.project_id == bindparam("project_id"))
 ANNOTATOR = select(Annotators.id, Annotators.name).where(Annotators.id == bindparam("annotator_id"))
 
 
@@ -183,8 +183,9 @@ def _project(connection: Connection, row: Row[tuple[object, ...]]) -> Project:
         suggest_when=SuggestWhen(row.suggest_when),
         **{name: getattr(row, name) for name in PLAIN_SETTINGS},
     )
-    serving = connection.execute(SERVING, {"project_id": row.id}).scalar()
-    return Project(row.id, settings, row.split_salt, serving, row.created_at)
+    serving = connection.execute(SERVING, {"project_id": row.id}).one_or_none()
+    run_id, pinned = (None, False) if serving is None else serving
+    return Project(row.id, settings, row.split_salt, run_id, row.created_at, pinned)
 
 
 def _refuse_taken_name(connection: Connection, name: str, own_id: int | None) -> None:

@@ -7,11 +7,11 @@ from sqlalchemy import Connection, Select, exists, insert, select, update
 from sqlalchemy.orm import aliased
 
 from maner_core.errors import LeaseLost, NotFound, Refused
-from storage import _projects
+from storage import _projects, _workers
 from storage._checks import known_ids
 from storage._suggestions import project_of_run
 from storage.database import chunks, now, upsert
-from storage.records import Run, RunState, Split
+from storage.records import PINNED, Run, RunState, Split
 from storage.tables import Runs, RunTrainingSentences, Sentences, ServingRuns
 
 
@@ -69,8 +69,14 @@ def heartbeat(
 def finish(
     connection: Connection, run_id: int, metrics: Mapping[str, Any], checkpoint: str | None, served: bool, message: str
 ) -> None:
-    """The run is done; with `served` its suggestions are shown from now on. LeaseLost when it was ended meanwhile."""
-    at = now(connection)
+    """The run is done; with `served` its suggestions are shown from now on. LeaseLost when it was ended meanwhile.
+
+    Where somebody has pinned another run since the gate was asked, that one goes on serving.
+    """
+    at, project_id = now(connection), project_of_run(connection, run_id)
+    _projects.lock(connection, project_id)
+    if served and (pinned := _pinned(connection, project_id)) is not None:
+        served, message = False, PINNED.format(run=pinned)
     _change_running(
         connection,
         run_id,
@@ -85,8 +91,24 @@ def finish(
         finished_at=at,
     )
     if served:
-        serving = {"project_id": project_of_run(connection, run_id), "run_id": run_id}
+        serving = {"project_id": project_id, "run_id": run_id, "pinned": False}
         upsert(connection, ServingRuns, [serving], ["project_id"], ["run_id"])
+
+
+def serve(connection: Connection, run_id: int, pinned: bool, by: int | None) -> None:
+    """A person's choice: this run serves from now on and, if pinned, no training replaces it. Refused unless it is done."""
+    chosen = run(connection, run_id)
+    if chosen.state is not RunState.DONE:
+        raise Refused(f"run {run_id} is {chosen.state} and cannot serve; choose one that is done")
+    _projects.lock(connection, chosen.project_id)
+    before = _projects.project(connection, chosen.project_id)
+    if (before.serving_run, before.pinned) == (run_id, pinned):
+        return
+    serving = {"project_id": chosen.project_id, "run_id": run_id, "pinned": pinned}
+    upsert(connection, ServingRuns, [serving], ["project_id"], ["run_id", "pinned"])
+    unpinned = before.serving_run == run_id
+    kind = "run_pinned" if pinned else "run_unpinned" if unpinned else "run_served"
+    _workers.record(connection, chosen.project_id, by, kind, {"run": run_id, "before": before.serving_run})
 
 
 def fail(connection: Connection, run_id: int, failure: str) -> None:
@@ -148,6 +170,11 @@ def _twins_of_reserve(ids: Sequence[int]) -> Select[int]:
     root = aliased(Sentences)
     has_twin = exists().where(root.id == Sentences.duplicate_of, root.split == Split.RESERVE.value)
     return select(Sentences.id).where(Sentences.id.in_(ids), has_twin)
+
+
+def _pinned(connection: Connection, project_id: int) -> int | None:
+    where = (ServingRuns.project_id == project_id, ServingRuns.pinned)
+    return connection.execute(select(ServingRuns.run_id).where(*where)).scalar()
 
 
 def _change_running(connection: Connection, run_id: int, **values: Any) -> None:

@@ -99,13 +99,14 @@ class ProjectSettings:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project: its settings, the salt of its split hash and the run whose suggestions are shown."""
+    """A project: its settings, the salt of its split hash, the run whose suggestions are shown and whether it is pinned."""
 
     id: int
     settings: ProjectSettings
     split_salt: str
     serving_run: int | None
     created_at: datetime
+    pinned: bool = False  # no training replaces the serving run
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +361,9 @@ class Timing:
 
 
 # Runs, the worker and the audit trail.
+
+PINNED = "Run {run} is pinned: it goes on serving until a lead unpins it."
+"""Why a run does not serve, whatever its F1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -311,6 +311,13 @@ class Store(AccountStore, BackupStore, ReviewStore):
         """The run is done; with `served` its suggestions are shown from now on. LeaseLost when ended meanwhile."""
         self._database.write(_runs.finish, run_id, metrics, checkpoint, served, message)
 
+    def serve_run(self, run_id: int, pinned: bool, by: int | None) -> None:
+        """From now on this run serves, whatever the gate said of it; while it is pinned, no training replaces it.
+
+        The person `by` and the run before stand in the audit trail. Refused for a run that is not done; NotFound.
+        """
+        self._database.write(_runs.serve, run_id, pinned, by)
+
     def fail_run(self, run_id: int, failure: str) -> None:
         """The run ended without a result, and why; Refused when it is done already."""
         self._database.write(_runs.fail, run_id, failure)

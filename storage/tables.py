@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy import DateTime as SqlDateTime
@@ -302,12 +303,13 @@ class Runs(Base):
 
 
 class ServingRuns(Base):
-    """The run whose suggestions a project shows: at most one."""
+    """The run whose suggestions a project shows: at most one; while it is pinned, no training replaces it."""
 
     __tablename__ = "serving_runs"
     __table_args__ = (of_run(),)
     project_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
     run_id: Mapped[int] = mapped_column(RowId)
+    pinned: Mapped[bool] = mapped_column(server_default=false())
 
 
 class RunTrainingSentences(Base):

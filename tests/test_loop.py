@@ -1,6 +1,7 @@
 """One round: what is trained on, which run serves, what is scored, queued and suggested."""
 
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,10 +28,10 @@ from annotation.hand_out import top_up
 from annotation.loop import STOPPED, plain_words, run_round, run_seed
 from annotation.phases import RoundProgress
 from annotation.sampling import ACQUISITION_FUNCTIONS, QUERY_STRATEGIES, SelectionRule
-from annotation.serving import KEPT_RUNS, evaluate, f1_history, prune_checkpoints, run_folder
+from annotation.serving import KEPT_RUNS, choose_run, evaluate, f1_history, prune_checkpoints, run_folder
 from annotation.tagging import LoadedTagger, Tools
 from annotation.training_set import GATE_LABELS, label_shares, training_set
-from maner_core.errors import InvalidConfig, RunFailed, RunStopped
+from maner_core.errors import InvalidConfig, Refused, RunFailed, RunStopped
 from maner_core.spans import Span
 from storage import Origin, Project, RunState, Split, Status, Store
 
@@ -373,6 +374,51 @@ def test_weights_of_the_serving_the_best_and_the_newest_runs_stay(store: Store, 
     kept = {int(folder.name) for folder in (home / "runs").iterdir()}
     assert store.project(project.id).serving_run == best.id
     assert kept == {best.id, *later[-KEPT_RUNS:]}
+
+
+def test_a_pinned_run_goes_on_serving_and_chooses_the_sentences(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 60)
+    label_reserve(store, project, 30)
+    pinned = run_stub_round(store, project, home)
+    choose_run(store, pinned.id, home, pinned=True, by=None)
+    later = [run_stub_round(store, project, home) for _ in range(KEPT_RUNS + 1)]
+    assert not any(run.served for run in later)
+    assert later[-1].message == f"Run {pinned.id} is pinned: it goes on serving until a lead unpins it."
+    assert all(store.suggestion(pinned.id, sentence_id) for sentence_id in claim_all(store, project))
+    assert not any(store.suggestion(run.id, sentence_id) for run in later for sentence_id in claim_all(store, project))
+    assert run_folder(home, pinned.id).exists()
+    choose_run(store, pinned.id, home, pinned=False, by=None)
+    assert run_stub_round(store, project, home).served
+
+
+def test_a_run_chosen_during_a_training_is_the_one_the_gate_compares_with(
+    store: Store, home: Path, project: Project
+) -> None:
+    label(store, project, 60)
+    label_reserve(store, project, 30)
+    first, _ = run_stub_round(store, project, home), run_stub_round(store, project, home)
+
+    def roll_back(progress: RoundProgress) -> None:
+        if progress.phase == "training":
+            choose_run(store, first.id, home, pinned=False, by=None)
+
+    third = run_round(store, store.project(project.id), home, roll_back, tools=STUB)
+    assert f"of run {first.id} on 30 evaluation sentences" in third.message
+
+
+def test_a_run_whose_weights_are_gone_cannot_be_chosen(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 60)
+    first, second = run_stub_round(store, project, home), run_stub_round(store, project, home)
+    shutil.rmtree(run_folder(home, first.id))
+    with pytest.raises(Refused, match=f"the weights of run {first.id} are no longer there"):
+        choose_run(store, first.id, home, pinned=True, by=None)
+    assert store.project(project.id).serving_run == second.id
+    # The pinned one lost its weights: the new run chooses the sentences, the pinned one goes on serving.
+    choose_run(store, second.id, home, pinned=True, by=None)
+    shutil.rmtree(run_folder(home, second.id))
+    third = run_stub_round(store, project, home)
+    assert store.project(project.id).serving_run == second.id
+    assert all(store.suggestion(third.id, sentence_id) for sentence_id in claim_all(store, project))
 
 
 def test_pruning_spares_a_run_that_is_still_running(store: Store, home: Path, project: Project) -> None:

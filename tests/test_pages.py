@@ -23,7 +23,7 @@ from storage import (
     SuggestWhen,
 )
 
-PAGES = ("dashboard", "data", "project")
+PAGES = ("dashboard", "runs", "data", "project")
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_the_curve_measures_every_run_on_the_same_evaluation_labels(store: Store
     app = page("dashboard", store).run()
     assert not app.exception
     assert "F1 of the suggestions: 100.0 %" in shown(app)
-    table = app.dataframe[0].value
+    table = page("runs", store).run().dataframe[0].value
     assert table["F1 (%)" if "F1 (%)" in table else "F1"].round(1).tolist() == [100.0, 66.7]
     assert table["State"].tolist() == ["serves now", "served"]
 

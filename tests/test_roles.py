@@ -30,6 +30,7 @@ LEADS = ("lead", "administrator")
 PAGES = {
     "annotate": LABELLERS,
     "dashboard": CURATORS,
+    "runs": CURATORS,
     "data": CURATORS,
     "project": LEADS,
     "people": LEADS,

@@ -196,3 +196,48 @@ def test_workers_are_listed_while_they_are_heard_of(store: Store) -> None:
         ("host:2", "idle"),
     ]
     assert store.workers(-1) == []
+
+
+def test_a_person_rolls_back_pins_and_unpins_and_all_of_it_is_on_record(store: Store) -> None:
+    project = new_project(store)
+    asha = store.annotator("Asha").id
+    first, second, third = (start_run(store, project, round=number) for number in (1, 2, 3))
+    store.finish_run(first, {}, "runs/1", True, "")
+    store.finish_run(second, {}, "runs/2", True, "not worse")
+    store.serve_run(first, pinned=False, by=asha)
+    assert (store.project(project.id).serving_run, store.project(project.id).pinned) == (first, False)
+    store.serve_run(first, pinned=True, by=asha)
+    store.serve_run(first, pinned=True, by=asha)  # nothing new: nothing recorded
+    assert store.project(project.id).pinned
+    store.serve_run(first, pinned=False, by=asha)
+    store.finish_run(third, {}, "runs/3", True, "not worse")
+    assert store.project(project.id).serving_run == third
+    events = [(event.kind, event.annotator_id, event.details) for event in store.audit(project.id)]
+    assert events == [
+        ("run_served", asha, {"run": first, "before": second}),
+        ("run_pinned", asha, {"run": first, "before": first}),
+        ("run_unpinned", asha, {"run": first, "before": first}),
+    ]
+    assert store.run(second).served  # what the gate said of a run does not change
+
+
+def test_no_finished_run_replaces_one_that_was_pinned_meanwhile(store: Store) -> None:
+    project = new_project(store)
+    first, second = (start_run(store, project, round=number) for number in (1, 2))
+    store.finish_run(first, {}, "runs/1", True, "")
+    store.serve_run(first, pinned=True, by=None)
+    store.finish_run(second, {}, "runs/2", True, "not worse")
+    assert store.project(project.id).serving_run == first
+    assert not store.run(second).served
+    assert store.run(second).message == f"Run {first} is pinned: it goes on serving until a lead unpins it."
+
+
+def test_only_a_run_that_is_done_can_serve(store: Store) -> None:
+    project = new_project(store)
+    running, failed = (start_run(store, project, round=number) for number in (1, 2))
+    store.fail_run(failed, "out of memory")
+    for run, state in ((running, "running"), (failed, "failed")):
+        with pytest.raises(Refused, match=f"run {run} is {state} and cannot serve"):
+            store.serve_run(run, pinned=False, by=None)
+    with pytest.raises(NotFound):
+        store.serve_run(10**6, pinned=False, by=None)

@@ -177,7 +177,7 @@ def example_rows(store: Store, raw: RawDatabase) -> dict[str, Row]:
             "heartbeat_at": at,
             "finished_at": at,
         },
-        "serving_runs": {"project_id": project.id, "run_id": run},
+        "serving_runs": {"project_id": project.id, "run_id": run, "pinned": True},
         "sentences": {
             "id": 500,
             "project_id": project.id,

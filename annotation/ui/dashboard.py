@@ -1,21 +1,16 @@
 """The lead's page: how good the tagger is after so many annotations, who did how much, and what the worker does."""
 
-import hashlib
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from annotation.permissions import Action
-from annotation.serving import evaluate, evaluation_labels
 from annotation.ui import charts, navigation
 from annotation.ui.charts import CurvePoint
+from annotation.ui.run_figures import curve
 from annotation.ui.session import allow, allows, current_project, current_store
 from annotation.ui.text import counted, plain
 from annotation.work_state import WorkState, duration, work_state
-from maner_core.spans import Span
 from storage import Progress, Project, Run, RunState, Store
 
 WORKER_EVERY = 2  # seconds between two looks at the worker
@@ -133,7 +128,7 @@ def _figures(project_id: int) -> None:
     allow(Action.SEE_PROGRESS, project_id)
     store = current_store()
     project, progress, runs = store.project(project_id), store.progress(project_id), store.runs(project_id)
-    points, per_run = _curve(store, project, runs)
+    points, per_run = curve(store, project, runs)
     colors = {label.name: label.color for label in project.settings.labels}
     _numbers(progress, points)
     st.subheader("How good the suggestions are", help=_CURVE_HELP)
@@ -160,7 +155,7 @@ def _figures(project_id: int) -> None:
         st.subheader("Marked names")
         st.altair_chart(charts.label_counts(progress.by_label, colors), key="label_counts")
     _labels_per_hour(store, project.id)
-    _run_table(runs, per_run, project.serving_run)
+    _runs_link(runs)
 
 
 _CURVE_HELP = (
@@ -227,74 +222,9 @@ def _labels_per_hour(store: Store, project_id: int) -> None:
         st.caption("Sentences finished in each hour, by person, once somebody has labelled.")
 
 
-def _curve(store: Store, project: Project, runs: Sequence[Run]) -> tuple[list[CurvePoint], dict[int, dict[str, Any]]]:
-    """The points of all finished runs on today's evaluation labels, oldest first, and the metrics of each run by id."""
-    gold = tuple(evaluation_labels(store, project.id))
-    done = sorted((run for run in runs if run.state is RunState.DONE), key=lambda run: run.id) if gold else []
-    key = hashlib.sha256(repr(gold).encode()).hexdigest()
-    per_run = {run.id: _metrics(run.id, run.started_at, key, store, gold) for run in done}
-    points = [
-        CurvePoint(
-            run=run.id,
-            annotations=run.n_train,
-            f1=metrics["f1"],
-            low=metrics["f1_low"],
-            high=metrics["f1_high"],
-            serves=run.id == project.serving_run,
-            per_label={label: score["f1"] for label, score in metrics["per_label"].items()},
-        )
-        for run in done
-        if (metrics := per_run[run.id])["evaluation_sentences"] == len(gold)
-    ]
-    return points, per_run
-
-
-@st.cache_data(max_entries=500, show_spinner=False)
-def _metrics(
-    run_id: int, started_at: datetime, gold_key: str, _store: Store, _gold: Sequence[tuple[int, tuple[Span, ...]]]
-) -> dict[str, Any]:
-    """A run's metrics on these evaluation labels; the same run and labels are not computed twice."""
-    return evaluate(_gold, _store.predictions(run_id))
-
-
-def _run_table(runs: Sequence[Run], per_run: dict[int, dict[str, Any]], serving: int | None) -> None:
+def _runs_link(runs: Sequence[Run]) -> None:
     st.subheader("Runs")
-    if not runs:
-        st.caption("Every training is listed here with its F1, its time, and why it serves or not.")
-        return
-    rows = [_run_row(run, per_run.get(run.id, {}), serving) for run in sorted(runs, key=lambda run: -run.id)]
-    st.dataframe(
-        pd.DataFrame(rows),
-        hide_index=True,
-        key="runs",
-        placeholder="–",
-        column_config={
-            "F1": st.column_config.NumberColumn("F1 (%)", format="%.1f", help="On today's evaluation labels"),
-            "When": st.column_config.DatetimeColumn("When", format="distance"),
-            "Why": st.column_config.TextColumn("Why", width="large"),
-        },
-    )
-
-
-def _run_row(run: Run, metrics: dict[str, Any], serving: int | None) -> dict[str, Any]:
-    f1 = metrics.get("f1")
-    return {
-        "Run": run.id,
-        "State": _run_state(run, serving),
-        "Trained on": run.n_train,
-        "F1": None if f1 is None else 100 * f1,
-        "95 % interval": "" if f1 is None else f"{100 * metrics['f1_low']:.1f} – {100 * metrics['f1_high']:.1f}",
-        "Time": duration((run.finished_at - run.started_at).total_seconds()) if run.finished_at else "",
-        "When": run.started_at,
-        "Why": run.failure or run.message,
-    }
-
-
-def _run_state(run: Run, serving: int | None) -> str:
-    if run.state is RunState.RUNNING:
-        return "in work"
-    if run.state is RunState.FAILED:
-        return "failed"
-    if run.id == serving:
-        return "serves now"
-    return "served" if run.served else "not served"
+    done = sum(run.state is RunState.DONE for run in runs)
+    st.caption(f"{counted(done, 'training')} done. What each learned from, why it serves or not, and any two compared:")
+    if st.button("See all runs", icon=":material/history:"):
+        navigation.go_to("runs")

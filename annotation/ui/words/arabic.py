@@ -26,6 +26,7 @@ WORDS = {
     # Pages.
     "annotate": "التوسيم",
     "dashboard": "لوحة المتابعة",
+    "runs": "التدريبات",
     "data": "البيانات",
     "project": "المشروع",
     "people": "الأشخاص",

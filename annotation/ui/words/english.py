@@ -27,6 +27,7 @@ WORDS = {
     # Pages.
     "annotate": "Annotate",
     "dashboard": "Dashboard",
+    "runs": "Runs",
     "data": "Data",
     "project": "Project",
     "people": "People",

@@ -27,6 +27,7 @@ WORDS = {
     # Pages.
     "annotate": "Weka alama",
     "dashboard": "Dashibodi",
+    "runs": "Mafunzo",
     "data": "Data",
     "project": "Mradi",
     "people": "Watu",

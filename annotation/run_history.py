@@ -1,0 +1,58 @@
+"""What a lead is told of a run: what it learned from, by which recipe, how long it took, who let it serve."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from maner_core.config import TrainConfig
+from maner_core.errors import UnknownName
+from storage import AuditEvent, Run, RunState
+
+CHOICES = ("run_served", "run_pinned", "run_unpinned")
+"""Kinds of audit events by which people, not the gate, say what serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A person's word on a run: `what` is one of CHOICES."""
+
+    what: str
+    annotator_id: int | None
+    at: datetime
+
+
+def recipe_changes(config: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Knobs of a run's stored config that differ from its preset, with their value and the preset's, but for the seed.
+
+    `{"preset": "default", "train": {"epochs": 20.0, "system": "maner"}} -> {"epochs": (20.0, 12.0)}`
+    """
+    try:
+        preset = TrainConfig.preset(str(config.get("preset", "default")))
+    except UnknownName:  # of a release that had other presets
+        preset = TrainConfig()
+    asked: dict[str, Any] = config.get("train", {})
+    return {
+        knob: (value, getattr(preset, knob, None))
+        for knob, value in asked.items()
+        if knob != "seed" and value != getattr(preset, knob, None)
+    }
+
+
+def choice(events: Sequence[AuditEvent], run_id: int) -> Choice | None:
+    """The last word of a person that let this run serve or pinned it; None where the gate alone spoke."""
+    for event in reversed(events):
+        if event.kind in CHOICES and event.details.get("run") == run_id:
+            return Choice(event.kind, event.annotator_id, event.at)
+    return None
+
+
+def state(run: Run, serving: int | None) -> str:
+    """Where a run stands, in a word or two."""
+    if run.state is RunState.RUNNING:
+        return "in work"
+    if run.state is RunState.FAILED:
+        return "failed"
+    if run.id == serving:
+        return "serves now"
+    return "served" if run.served else "not served"

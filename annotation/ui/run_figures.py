@@ -1,0 +1,43 @@
+"""F1 of runs on today's evaluation labels, as pages draw it; what was computed once is kept while the labels stay."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import streamlit as st
+
+from annotation.serving import evaluate, evaluation_labels
+from annotation.ui.charts import CurvePoint
+from maner_core.spans import Span
+from storage import Project, Run, RunState, Store
+
+
+def curve(store: Store, project: Project, runs: Sequence[Run]) -> tuple[list[CurvePoint], dict[int, dict[str, Any]]]:
+    """The points of all finished runs on today's evaluation labels, oldest first, and the metrics of each run by id."""
+    gold = tuple(evaluation_labels(store, project.id))
+    done = sorted((run for run in runs if run.state is RunState.DONE), key=lambda run: run.id) if gold else []
+    key = hashlib.sha256(repr(gold).encode()).hexdigest()
+    per_run = {run.id: _metrics(run.id, run.started_at, key, store, gold) for run in done}
+    points = [
+        CurvePoint(
+            run=run.id,
+            annotations=run.n_train,
+            f1=metrics["f1"],
+            low=metrics["f1_low"],
+            high=metrics["f1_high"],
+            serves=run.id == project.serving_run,
+            per_label={label: score["f1"] for label, score in metrics["per_label"].items()},
+        )
+        for run in done
+        if (metrics := per_run[run.id])["evaluation_sentences"] == len(gold)
+    ]
+    return points, per_run
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _metrics(
+    run_id: int, started_at: datetime, gold_key: str, _store: Store, _gold: Sequence[tuple[int, tuple[Span, ...]]]
+) -> dict[str, Any]:
+    """A run's metrics on these evaluation labels; the same run and labels are not computed twice."""
+    return evaluate(_gold, _store.predictions(run_id))

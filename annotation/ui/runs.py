@@ -1,0 +1,185 @@
+"""Every training of a project: what it learned from, why it serves or not, any two compared, and who serves from now on."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from annotation.permissions import Action
+from annotation.run_history import Choice, choice, recipe_changes, state
+from annotation.serving import checkpoint_folder, choose_run
+from annotation.ui.compared_runs import compared_runs
+from annotation.ui.run_figures import curve
+from annotation.ui.session import allow, allows, current_project, current_settings, current_store
+from annotation.ui.text import counted, plain
+from annotation.work_state import duration
+from maner_core.errors import ManerError
+from storage import Project, Run, RunState, Store
+
+_CHOICES = {"run_served": "chosen", "run_pinned": "pinned", "run_unpinned": "unpinned"}
+
+
+def page() -> None:
+    """The history of a project's taggers; looking changes nothing."""
+    project = current_project(Action.SEE_PROGRESS)
+    store = current_store()
+    st.title("Runs")
+    runs = sorted(store.runs(project.id), key=lambda run: -run.id)
+    if not runs:
+        st.write("Every training is listed here with its F1, its time, and why it serves or not. There was none yet.")
+        return
+    _, metrics = curve(store, project, runs)
+    _serving(store, project, runs)
+    _table(runs, metrics, project.serving_run)
+    _one_run(store, project, runs, metrics)
+    done = [run for run in runs if run.state is RunState.DONE]
+    if len(done) > 1 and allows(Action.SEE_ANSWERS, project.id):
+        compared_runs(store, project, done)
+
+
+def _serving(store: Store, project: Project, runs: Sequence[Run]) -> None:
+    serving = next((run for run in runs if run.id == project.serving_run), None)
+    if serving is None:
+        return
+    with st.container(border=True, key="serving"):
+        pin = " :material/keep: pinned" if project.pinned else ""
+        st.markdown(f":material/verified: **Run {serving.id} serves**{pin}")
+        chosen = choice(store.audit(project.id), serving.id)
+        st.write(_by_whom(store, chosen) if chosen is not None else plain(serving.message))
+        if project.pinned:
+            st.caption("Trainings go on and are measured, but none replaces a pinned run.")
+        if allows(Action.CHOOSE_RUN, project.id):
+            _pin_button(project, serving)
+
+
+def _by_whom(store: Store, chosen: Choice) -> str:
+    who = "Somebody" if chosen.annotator_id is None else plain(store.annotator_by_id(chosen.annotator_id).name)
+    return f"{_CHOICES[chosen.what].capitalize()} by {who} on {chosen.at:%d %B %Y, %H:%M} UTC."
+
+
+def _pin_button(project: Project, serving: Run) -> None:
+    if project.pinned:
+        label, icon, advice = "Unpin", ":material/keep_off:", "The next training may replace it if it is not worse"
+    else:
+        label, icon, advice = "Pin", ":material/keep:", "No training replaces a pinned run until it is unpinned"
+    st.button(
+        label, icon=icon, help=advice, key="pin", on_click=_choose, args=(project.id, serving.id, not project.pinned)
+    )
+
+
+def _choose(project_id: int, run_id: int, pinned: bool) -> None:
+    by = allow(Action.CHOOSE_RUN, project_id).annotator.id
+    try:
+        choose_run(current_store(), run_id, current_settings().home, pinned=pinned, by=by)
+    except ManerError as error:
+        st.toast(plain(str(error)), icon=":material/error:")
+
+
+def _table(runs: Sequence[Run], metrics: Mapping[int, dict[str, Any]], serving: int | None) -> None:
+    st.dataframe(
+        pd.DataFrame([_row(run, metrics.get(run.id, {}), serving) for run in runs]),
+        hide_index=True,
+        key="runs",
+        placeholder="–",
+        column_config={
+            "F1": st.column_config.NumberColumn("F1 (%)", format="%.1f", help="On today's evaluation labels"),
+            "When": st.column_config.DatetimeColumn("When", format="distance"),
+            "Why": st.column_config.TextColumn("Why", width="large"),
+        },
+    )
+
+
+def _row(run: Run, metrics: Mapping[str, Any], serving: int | None) -> dict[str, Any]:
+    f1 = metrics.get("f1")
+    return {
+        "Run": run.id,
+        "State": state(run, serving),
+        "Trained on": run.n_train,
+        "F1": None if f1 is None else 100 * f1,
+        "95 % interval": "" if f1 is None else f"{100 * metrics['f1_low']:.1f} – {100 * metrics['f1_high']:.1f}",
+        "Time": _time(run),
+        "When": run.started_at,
+        "Why": run.failure or run.message,
+    }
+
+
+def _time(run: Run) -> str:
+    return duration((run.finished_at - run.started_at).total_seconds()) if run.finished_at else ""
+
+
+def _one_run(store: Store, project: Project, runs: Sequence[Run], metrics: Mapping[int, dict[str, Any]]) -> None:
+    st.subheader("One run")
+    by_id = {run.id: run for run in runs}
+    first = project.serving_run if project.serving_run in by_id else runs[0].id
+    picked = st.selectbox(
+        "Run",
+        list(by_id),
+        index=list(by_id).index(first),
+        format_func=lambda run_id: f"Run {run_id} · {counted(by_id[run_id].n_train, 'sentence')}",
+        key=f"run_{project.id}",
+        label_visibility="collapsed",
+    )
+    run = by_id[picked]
+    left, right = st.columns(2, gap="large")
+    with left:
+        _facts(run, metrics.get(run.id, {}))
+    with right:
+        _recipe(run)
+    if run.state is RunState.DONE:
+        _weights(store, project, run)
+
+
+def _facts(run: Run, metrics: Mapping[str, Any]) -> None:
+    lines = [
+        f"**Learned from** {counted(run.n_train, 'labelled sentence')}: everything up to annotation {run.watermark}",
+        f"**Round** {run.round}, attempt {run.attempt}, seed {run.seed}",
+        f"**Began** {run.started_at:%d %B %Y, %H:%M} UTC" + (f", took {_time(run)}" if run.finished_at else ""),
+    ]
+    seconds: dict[str, float] = run.metrics.get("seconds", {})
+    if seconds:
+        lines.append("**Of that** " + ", ".join(f"{phase} {duration(took)}" for phase, took in seconds.items()))
+    if metrics.get("f1") is not None:
+        lines.append(
+            f"**F1** {100 * metrics['f1']:.1f} % (95 %: {100 * metrics['f1_low']:.1f} to {100 * metrics['f1_high']:.1f}), "
+            f"precision {100 * metrics['precision']:.1f} %, recall {100 * metrics['recall']:.1f} %, "
+            f"on today's {counted(metrics['evaluation_sentences'], 'evaluation sentence')}"
+        )
+    lines.append(f"**Why** {plain(run.failure or run.message)}")
+    st.markdown("\n".join(f"- {line}" for line in lines))
+
+
+def _recipe(run: Run) -> None:
+    changes = recipe_changes(run.config)
+    preset = plain(str(run.config.get("preset", "default")))
+    st.markdown(f"**Recipe**: preset {preset}" + ("" if changes else ", nothing changed"))
+    if changes:
+        rows = [(knob, str(value), str(default)) for knob, (value, default) in changes.items()]
+        st.dataframe(pd.DataFrame(rows, columns=["Knob", "This run", "Preset"]), hide_index=True, key="recipe")
+    strategy = run.metrics.get("selection")
+    if strategy:
+        st.caption(f"The sentences after it were chosen by {plain(str(strategy))}.")
+
+
+def _weights(store: Store, project: Project, run: Run) -> None:
+    kept = checkpoint_folder(current_settings().home, run).is_dir()
+    if not kept:
+        st.caption("Its weights are deleted; its predictions and figures stay.")
+    if run.id == project.serving_run or not kept or not allows(Action.CHOOSE_RUN, project.id):
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            f"Let run {run.id} serve",
+            icon=":material/undo:",
+            key="serve",
+            on_click=_choose,
+            args=(project.id, run.id, False),
+            help="People see its suggestions from now on; a later training that is not worse replaces it",
+        )
+        st.button(
+            "Serve and pin",
+            icon=":material/keep:",
+            key="serve_pinned",
+            on_click=_choose,
+            args=(project.id, run.id, True),
+        )
