@@ -25,6 +25,7 @@ from annotation.sampling import (
     WordStates,
     alike_by_cosine,
     mnlp,
+    neighbours,
     query_strategy,
     select,
     subsample,
@@ -35,7 +36,20 @@ from annotation.tagging import LoadedTagger, TaggerPrediction
 from annotation.training_set import TrainingSet, label_shares
 from maner_core.errors import InvalidInput
 from maner_core.spans import iob2_tags
-from storage import Origin, Project, QueueItem, Run, RunState, Sentence, Split, Store, SuggestedSpan, Suggestion
+from storage import (
+    Origin,
+    Project,
+    QueueItem,
+    Run,
+    RunState,
+    Sentence,
+    SkipReason,
+    Split,
+    Status,
+    Store,
+    SuggestedSpan,
+    Suggestion,
+)
 
 SHORTEST_QUEUE = 100
 QUEUED_ROUNDS = 4
@@ -63,14 +77,17 @@ class Chooser:
         """Score and rank unlabelled sentences, store suggestions, swap the queue; the numbers of it."""
         seq = self.store.max_seq(self.project.id)
         pool = ReadPool(self.store.unlabelled_pool(self.project.id, seq), self.tagger)
-        strategy = self.project.settings.strategy
-        if strategy != "random":
+        strategy, no_sentences = self.project.settings.strategy, self.no_sentences()
+        if strategy != "random" or no_sentences:
             self.score(pool)
+            self.hide(pool, no_sentences)
+        hidden = self.store.hidden(self.project.id)
+        pool.hidden = {index for index, sentence in enumerate(pool.sentences) if sentence.id in hidden}
         name = strategy if self.labelled.opens_gate else "random"
         batch = self.project.settings.retrain_every
         n = max(SHORTEST_QUEUE, QUEUED_ROUNDS * batch) + self.leased(pool)
         ranking = self.ranking(pool, name, n)
-        selection = select(len(pool.sentences), n, ranking, self.rule, batch, self.run.seed)
+        selection = select(len(pool.sentences), n, ranking, self.rule, batch, self.run.seed, pool.hidden)
         self.suggest(pool, selection.picks)
         items = [self.queue_item(pool, pick, rank, name) for rank, pick in enumerate(selection.picks)]
         queued = self.store.fill_queue(self.project.id, items, replace=True)
@@ -92,6 +109,20 @@ class Chooser:
             ids = [pool.sentences[index].id for index in pool.read]
             doubts = dict(zip(ids, mnlp(pool.arrays).tolist(), strict=True))
             self.store.save_scores(self.run.id, zip(ids, scores, strict=True), doubts)
+
+    def no_sentences(self) -> list[Sentence]:
+        """What people skipped as not being a sentence."""
+        skipped = self.store.labelled(self.project.id, Split.POOL, {Status.SKIPPED})
+        return [item.sentence for item in skipped if item.annotation.skip_reason is SkipReason.NOT_A_SENTENCE]
+
+    def hide(self, pool: "ReadPool", no_sentences: Sequence[Sentence]) -> None:
+        """Ask nobody about what is like one of `no_sentences`, among the sentences that were read."""
+        if pool.arrays is None or pool.arrays.embeddings is None or not no_sentences:
+            return
+        read = self.phases.read(self.tagger, no_sentences, "scoring", "Looking for more of what is no sentence")
+        found = neighbours(pool.arrays.embeddings, np.stack([each.embedding for each in read]), self.rule.alike)
+        like = {pool.sentences[pool.read[row]].id: no_sentences[other].id for row, other in found.items()}
+        self.store.hide(self.run.id, like)
 
     def arrays(self, pool: "ReadPool") -> Pool:
         """What a query strategy sees of the sentences that were read."""
@@ -119,7 +150,7 @@ class Chooser:
 
     def ranking(self, pool: "ReadPool", name: str, n: int) -> Ranking | None:
         """What the strategy of that name makes of the sentences that were read, `n` at least; None for chance."""
-        if name == "random" or pool.arrays is None:
+        if name == "random" or pool.arrays is None or self.project.settings.strategy == "random":
             return None
         if pool.scores is None:
             order = query_strategy(name)(pool.arrays, n, Stream.STRATEGY.generator(self.run.seed))
@@ -131,14 +162,14 @@ class Chooser:
 
     def leased(self, pool: "ReadPool") -> int:
         """Unlabelled sentences that lie on somebody's screen: they stay there, so the order must be longer by them."""
-        queued = len(pool.sentences) - len(self.store.unqueued_pool_ids(self.project.id))
+        queued = len(pool.sentences) - len(pool.hidden) - len(self.store.unqueued_pool_ids(self.project.id))
         return max(queued - self.store.ready(self.project.id, Split.POOL), 0)
 
     def suggest(self, pool: "ReadPool", picks: Sequence[Pick]) -> None:
         """Store suggestions for what is queued, was queued, and may be next; all spans, the hand-out filters."""
         unqueued = set(self.store.unqueued_pool_ids(self.project.id))
         wanted = {pick.index for pick in picks}
-        wanted |= {i for i, sentence in enumerate(pool.sentences) if sentence.id not in unqueued}
+        wanted |= {i for i, sentence in enumerate(pool.sentences) if sentence.id not in unqueued} - pool.hidden
         if pool.scores is not None:
             highest = sorted(pool.scores, key=pool.scores.__getitem__, reverse=True)
             wanted |= set(highest[: max(SUGGESTED_SENTENCES - len(wanted), 0)])
@@ -184,6 +215,8 @@ class ReadPool:
     """Indices of the sentences that `arrays` holds, in their order."""
     scores: dict[int, float] | None = None
     """By index, in the order of `read`."""
+    hidden: set[int] = field(default_factory=set)
+    """Indices of sentences that nobody is asked about."""
     arrays: Pool | None = None
 
     @property
@@ -240,6 +273,7 @@ def _log(
         if ranking is not None and whole_batches
         else None,
         "left_out": [[ids[index], ids[twin]] for index, twin in selection.left_out.items()],
+        "hidden": [ids[index] for index in sorted(pool.hidden)],
     }
 
 
@@ -266,7 +300,8 @@ def replayed(store: Store, run: Run) -> list[QueueItem]:
         read = np.array(sorted(index_of[id_] for id_ in scores), np.intp)
         values = np.array([scores[ids[index]] for index in read])
         ranking = Ranking.by_score(read, values, run.seed, lambda index, chosen: left_out.get(index))
-    picks = select(len(ids), log["n"], ranking, rule, log["batch"], run.seed).picks
+    hidden = {index_of[id_] for id_ in log["hidden"]}
+    picks = select(len(ids), log["n"], ranking, rule, log["batch"], run.seed, hidden).picks
     return [
         QueueItem(
             sentence_id=ids[pick.index],

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from maner_core.errors import InvalidInput
 from maner_core.spans import Span
-from storage import AnnotationDraft, Status
+from storage import AnnotationDraft, SkipReason, Status
 
 MAX_OUTBOX = 200  # annotations in one request; a longer outbox is sent in slices, oldest first
 MAX_HAVE = 200  # sentences one tab may hold
@@ -58,6 +58,9 @@ def _draft(value: object, where: str) -> AnnotationDraft:
     status = _text(_get(fields, "status", where), f"{where}.status", MAX_NAME)
     if status not in list(Status):
         raise InvalidInput(f"{where}.status is {status!r}; it must be one of {', '.join(Status)}")
+    reason = fields.get("skip_reason")
+    if reason is not None and reason not in list(SkipReason):
+        raise InvalidInput(f"{where}.skip_reason is {reason!r}; it must be null or one of {', '.join(SkipReason)}")
     run, supersedes = fields.get("run"), fields.get("supersedes")
     milliseconds = _integer(fields.get("milliseconds", 0), f"{where}.milliseconds", -MAX_ID, MAX_ID)
     return AnnotationDraft(
@@ -71,6 +74,7 @@ def _draft(value: object, where: str) -> AnnotationDraft:
         client_time=_time(_get(fields, "time", where), f"{where}.time"),
         suggestion_run=None if run is None else _integer(run, f"{where}.run", 0, MAX_ID),
         supersedes=None if supersedes is None else _text(supersedes, f"{where}.supersedes", MAX_NAME, empty=False),
+        skip_reason=None if reason is None else SkipReason(str(reason)),
     )
 
 

@@ -13,7 +13,7 @@ from maner_core.spans import Span, validate_spans
 from storage import _overlap, _projects
 from storage._checks import LARGEST_ID, known_ids, unstorable
 from storage.database import MANY_ROWS, insert_rows, now, refresh_statistics
-from storage.records import AnnotationDraft, Origin, Rejection, Split, Status
+from storage.records import AnnotationDraft, Origin, Rejection, SkipReason, Split, Status
 from storage.tables import Annotations, AnnotationSpans, Queue, Runs, Selections, Sentences
 
 # The statements are built once: building one takes several times as long as running it.
@@ -151,6 +151,8 @@ def _problem(draft: AnnotationDraft, annotator_id: int, known: _Known) -> str | 
     superseded = known.authors.get(draft.supersedes) if draft.supersedes else None
     if superseded is not None and superseded != (annotator_id, draft.sentence_id):
         return "the annotation to be replaced is another person's or another sentence's; label the sentence anew"
+    if draft.skip_reason is not None and draft.status is not Status.SKIPPED:
+        return "a reason to skip belongs to a skipped sentence; reload the page and label the sentence again"
     try:
         validate_spans(draft.spans, sentence.n_tokens, known.labels)
     except InvalidSpans as error:
@@ -183,6 +185,7 @@ def _insert_drafts(
                 suggestion_run=draft.suggestion_run,
                 milliseconds=draft.milliseconds,
                 supersedes=supersedes,
+                skip_reason=draft.skip_reason,
             )
         )
     _insert(connection, project_id, rows, [() if draft.status is Status.SKIPPED else draft.spans for draft in drafts])
@@ -209,6 +212,7 @@ def _row(
     suggestion_run: int | None = None,
     milliseconds: int = 0,
     supersedes: str | None = None,
+    skip_reason: SkipReason | None = None,
 ) -> dict[str, Any]:
     return {
         "id": id,
@@ -219,6 +223,7 @@ def _row(
         "status": status.value,
         "origin": origin.value,
         "imported": imported,
+        "skip_reason": None if skip_reason is None else skip_reason.value,
         "comment": comment,
         "suggestion_run": suggestion_run,
         "milliseconds": milliseconds,

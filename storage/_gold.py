@@ -20,7 +20,7 @@ from sqlalchemy.orm import aliased
 
 from maner_core.spans import Span
 from storage.database import chunks
-from storage.records import Annotation, Origin, Split, Status
+from storage.records import Annotation, Origin, SkipReason, Split, Status
 from storage.review_records import Decision, DecisionKind, Gold, GoldRule
 from storage.review_tables import GoldDecisions, GoldDecisionSources, GoldDecisionSpans
 from storage.tables import Annotations, AnnotationSpans
@@ -31,6 +31,7 @@ ANNOTATION_COLUMNS = (
     Annotations.sentence_id,
     Annotations.annotator_id,
     Annotations.status,
+    Annotations.skip_reason,
     Annotations.comment,
     Annotations.origin,
     Annotations.suggestion_run,
@@ -202,6 +203,7 @@ def _annotation(row: Any, spans: tuple[Span, ...]) -> Annotation:
         client_time=row.client_time,
         created_at=row.created_at,
         supersedes=row.supersedes,
+        skip_reason=None if row.skip_reason is None else SkipReason(row.skip_reason),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
-from storage import _gold, _projects
+from storage import _gold, _hidden, _projects
 from storage._gold import Moment
 from storage._sentences import PAGE, SENTENCE_COLUMNS, sentence_record
 from storage._suggestions import suggestion_record
@@ -85,18 +85,20 @@ def progress(connection: Connection, project_id: int) -> Progress:
     n_pool, pool_duplicates = sentences.get(Split.POOL, (0, 0))
     n_reserve, reserve_duplicates = sentences.get(Split.RESERVE, (0, 0))
     statuses, touched = _status_counts(connection, project_id)
+    hidden = _hidden.count(connection, project_id)
     pool, reserve = Split.POOL.value, Split.RESERVE.value
     return Progress(
         sentences=n_pool + n_reserve,
         pool=n_pool,
         reserve=n_reserve,
-        unlabelled_pool=n_pool - pool_duplicates - touched,
+        unlabelled_pool=n_pool - pool_duplicates - touched - hidden,
         labelled=statuses[pool, Status.LABELLED.value],
         no_entity=_no_entity(connection, project_id),
         skipped=statuses[pool, Status.SKIPPED.value],
         flagged=statuses[pool, Status.FLAGGED.value],
         evaluation_labelled=statuses[reserve, Status.LABELLED.value],
         duplicates=pool_duplicates + reserve_duplicates,
+        hidden=hidden,
         by_label=_by_label(connection, project_id),
         annotators=_by_annotator(connection, project_id),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy.orm import aliased
 
 from maner_core.errors import InvalidInput, InvalidSpans, NotFound
 from maner_core.spans import validate_spans
@@ -13,9 +14,9 @@ from storage import _projects
 from storage._annotations import import_gold
 from storage._checks import unstorable
 from storage.database import MANY_ROWS, TO_JSON, chunks, refresh_statistics
-from storage.records import ImportCounts, NewSentence, Sentence, Split
+from storage.records import ImportCounts, NewSentence, Sentence, SkipReason, Split
 from storage.scripts import written_in
-from storage.tables import Annotations, Queue, Sentences
+from storage.tables import Annotations, HiddenSentences, Queue, Sentences
 
 PAGE = 1_000  # sentences read in one transaction
 
@@ -330,9 +331,9 @@ def written_in_counts(connection: Connection, project_id: int) -> dict[str, int]
 
 
 def unqueued_pool_ids(connection: Connection, project_id: int, reads: Sequence[str]) -> list[int]:
-    """Ids of those unlabelled sentences of the pool that are not in the queue; with `reads`, of those written in these."""
+    """Ids of those unlabelled sentences that are neither queued nor hidden; with `reads`, of those written in these."""
     statement = select(Sentences.id).where(
-        *is_unlabelled(project_id), ~exists().where(Queue.sentence_id == Sentences.id)
+        *is_unlabelled(project_id), ~known_hidden(), ~exists().where(Queue.sentence_id == Sentences.id)
     )
     if reads:
         statement = statement.where(Sentences.written_in.in_(reads))
@@ -349,4 +350,15 @@ def is_unlabelled(project_id: int, until_seq: int | None = None) -> tuple[Any, .
         Sentences.split == Split.POOL.value,
         Sentences.duplicate_of.is_(None),
         ~annotated,
+    )
+
+
+def known_hidden() -> Any:
+    """Whether a sentence is like one whose newest annotation says that it is none."""
+    newer = aliased(Annotations)
+    return exists().where(
+        HiddenSentences.sentence_id == Sentences.id,
+        Annotations.sentence_id == HiddenSentences.like_sentence,
+        Annotations.skip_reason == SkipReason.NOT_A_SENTENCE.value,
+        ~exists().where(newer.sentence_id == Annotations.sentence_id, newer.seq > Annotations.seq),
     )

@@ -27,6 +27,12 @@ class Status(StrEnum):
     FLAGGED = "flagged"
 
 
+class SkipReason(StrEnum):
+    """Why a person skipped a sentence, where they said it."""
+
+    NOT_A_SENTENCE = "not_a_sentence"  # nobody is asked about others like it either
+
+
 class Origin(StrEnum):
     """Where an annotated sentence came from in sampling."""
 
@@ -253,6 +259,7 @@ class AnnotationDraft:
     client_time: datetime
     suggestion_run: int | None  # the run whose suggestion was on the screen
     supersedes: str | None  # the annotation this one replaces (undo)
+    skip_reason: SkipReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +279,7 @@ class Annotation:
     client_time: datetime
     created_at: datetime
     supersedes: str | None
+    skip_reason: SkipReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,13 +297,14 @@ class Progress:
     sentences: int
     pool: int
     reserve: int
-    unlabelled_pool: int  # neither annotated nor a duplicate
+    unlabelled_pool: int  # neither annotated nor a duplicate nor hidden
     labelled: int
     no_entity: int  # of the labelled
     skipped: int
     flagged: int
     evaluation_labelled: int  # of the reserve
     duplicates: int
+    hidden: int  # like something that a person said is not a sentence
     by_label: dict[str, int]  # spans in the labelled sentences of the pool
     annotators: dict[str, int]  # name -> sentences annotated in the tool (imported ones are not work)
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from maner_core.spans import Span
 from storage import (
     _annotations,
+    _hidden,
     _projects,
     _queue,
     _reports,
@@ -152,7 +153,7 @@ class Store(AccountStore, BackupStore, ReviewStore):
         return self._database.read(_sentences.unlabelled_pool, project_id, until_seq)
 
     def unqueued_pool_ids(self, project_id: int, reads: Sequence[str] = ()) -> list[int]:
-        """Ids of the unlabelled pool that are not in the queue, in import order; with `reads`, of what is written in these."""
+        """Ids of the unlabelled pool neither queued nor hidden, in import order; with `reads`, of what is written in these."""
         return self._database.read(_sentences.unqueued_pool_ids, project_id, reads)
 
     def written_in(self, project_id: int) -> dict[str, int]:
@@ -369,6 +370,14 @@ class Store(AccountStore, BackupStore, ReviewStore):
     def doubts(self, run_id: int) -> dict[int, float]:
         """The run's plain doubts by sentence id."""
         return self._database.read(_suggestions.doubts, run_id)
+
+    def hide(self, run_id: int, like: Mapping[int, int]) -> None:
+        """Ask nobody about the sentences {id: what it is like}, as long as that counts as no sentence."""
+        self._database.write(_hidden.hide, run_id, like)
+
+    def hidden(self, project_id: int) -> set[int]:
+        """Ids of unlabelled sentences of the pool that nobody is asked about now."""
+        return self._database.read(_hidden.ids, project_id)
 
     def request_retrain(self, project_id: int) -> None:
         """Somebody wants a training now, or a retry."""

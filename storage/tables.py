@@ -361,6 +361,18 @@ class Scores(Base):
     doubt: Mapped[float | None] = mapped_column(Float)  # plain doubt, comparable between rounds and strategies
 
 
+class HiddenSentences(Base):
+    """A sentence of the pool that nobody is asked about, as long as what it is like counts as no sentence."""
+
+    __tablename__ = "hidden_sentences"
+    __table_args__ = (of_sentence(), of_run(), only_split("pool"), Index(None, "project_id"))
+    sentence_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
+    project_id: Mapped[int] = mapped_column(RowId)
+    split: Mapped[str] = mapped_column(String(10))
+    like_sentence: Mapped[int] = mapped_column(RowId, ForeignKey("sentences.id"))
+    run_id: Mapped[int] = mapped_column(RowId)
+
+
 class Selections(Base):
     """Why a sentence was chosen; stays when the sentence has left the queue with an annotation."""
 
@@ -455,6 +467,7 @@ class Annotations(Base):
     status: Mapped[str] = mapped_column(String(10))
     origin: Mapped[str] = mapped_column(String(10))
     imported: Mapped[bool]  # came with a file: nobody's work in this tool
+    skip_reason: Mapped[str | None] = mapped_column(String(20))
     comment: Mapped[str] = mapped_column(Text)
     suggestion_run: Mapped[int | None] = mapped_column(RowId)
     milliseconds: Mapped[int] = mapped_column(BigInteger)

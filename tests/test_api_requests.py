@@ -51,6 +51,7 @@ def test_a_request_is_read_completely() -> None:
         ({"outbox": [entry(), entry(id=None)]}, "outbox[1].id"),
         ({"outbox": [entry(sentence=-1)]}, "outbox[0].sentence"),
         ({"outbox": [entry(status="done")]}, "outbox[0].status"),
+        ({"outbox": [entry(status="skipped", skip_reason="dull")]}, "outbox[0].skip_reason"),
         ({"outbox": [entry(spans=[[0, 1]])]}, "outbox[0].spans[0]"),
         ({"outbox": [entry(spans=[[0, 1.5, "PER"]])]}, "outbox[0].spans[0][1]"),
         ({"outbox": [entry(spans=[[0, 1, ""]])]}, "outbox[0].spans[0][2]"),

@@ -1,17 +1,22 @@
 """What a round chooses: sub-sample, costs, history, and the same queue again from what is stored."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from loop_helpers import draft, label, make_project, open_store, queue_items, run_stub_round, save
+from stub_tagger import STUB, StubPrediction, StubTagger
 
 from annotation.choosing import replayed
+from annotation.hand_out import top_up
+from annotation.loop import run_round
 from annotation.sampling import Cost, SelectionRule
+from annotation.tagging import LoadedTagger, Tools
 from annotation.training_set import GATE_LABELS
 from maner_core.errors import InvalidInput
-from storage import NewSentence, Split, Store
+from storage import NewSentence, Project, SkipReason, Split, Status, Store
 
 RULE = SelectionRule(subsample=150, alike=0.999)
 
@@ -106,3 +111,77 @@ def test_fluctuation_remembers_the_doubt_of_the_rounds_before(store: Store, tmp_
     moved = {id_: abs(now[id_] - before[id_]) / 2 for id_ in now}
     assert max(moved.values()) > 0
     assert store.scores(second.id) == pytest.approx({id_: now[id_] + moved[id_] for id_ in now})
+
+
+# Skipped as not a sentence.
+
+
+def not_a_sentence(store: Store, project: Project) -> int:
+    """Skip a line of dashes; the pool has forty more like it."""
+    lines = [NewSentence(("-", "--", f"{number}")) for number in range(41)]
+    store.add_sentences(project.id, lines, None, "tables.txt")
+    first = next(sentence for sentence in store.unlabelled_pool(project.id) if sentence.tokens[0] == "-")
+    save(store, project, [replace(draft(first, (), Status.SKIPPED), skip_reason=SkipReason.NOT_A_SENTENCE)])
+    return first.id
+
+
+class Dashes(StubTagger):
+    """Sees only two kinds of sentences."""
+
+    def _read(self, sentence: Sequence[str]) -> StubPrediction:
+        read = super()._read(sentence)
+        rng = np.random.default_rng(len("".join(sentence)))
+        kind = np.array([9.0, 0.0, 0.0]) if sentence[0] == "-" else rng.normal(size=3)
+        return replace(read, embedding=kind.astype(np.float32))
+
+
+def load_dashes(folder: Path) -> LoadedTagger:
+    known = StubTagger.load(folder)
+    return Dashes(known.labels, known.memory)
+
+
+@pytest.mark.parametrize("strategy", ["mnlp", "random"])
+def test_what_is_like_a_sentence_skipped_as_none_is_neither_queued_nor_counted(
+    store: Store, tmp_path: Path, strategy: str
+) -> None:
+    project = make_project(store, pool=300, strategy=strategy)
+    label(store, project, GATE_LABELS)
+    example = not_a_sentence(store, project)
+    run = run_round(store, project, tmp_path, tools=Tools(STUB.train, load_dashes))
+    hidden = store.hidden(project.id)
+    dashes = {each.id for each in store.unlabelled_pool(project.id) if each.tokens[0] == "-"}
+    assert hidden >= dashes
+    assert len(dashes) == 40
+    assert not hidden & set(queue_items(store, project))
+    top_up(store, project.id)
+    assert not hidden & set(queue_items(store, project))
+    progress = store.progress(project.id)
+    assert progress.hidden == len(hidden)
+    assert progress.unlabelled_pool == 250 + 40 - len(hidden)
+    assert [item.sentence_id for item in replayed(store, store.run(run.id))]
+
+    save(store, project, [draft(store.sentence(example), ())])  # a sentence after all
+    assert store.hidden(project.id) == set()
+    top_up(store, project.id)
+    assert dashes <= set(queue_items(store, project))
+
+
+def test_a_reason_to_skip_belongs_to_skipped_sentences_only(store: Store) -> None:
+    project = make_project(store, pool=3)
+    sentence = store.unlabelled_pool(project.id)[0]
+    wrong = replace(draft(sentence, ()), skip_reason=SkipReason.NOT_A_SENTENCE)
+    _, [rejection] = store.save_annotations(project.id, store.annotator("Asha").id, [wrong])
+    assert "belongs to a skipped sentence" in rejection.why
+
+
+def test_near_duplicates_are_never_asked_twice(store: Store, tmp_path: Path) -> None:
+    project = make_project(store, pool=200)
+    same = [NewSentence(("Rais", "alisema", "hivyo", str(number)), group="one") for number in range(5)]
+    store.add_sentences(project.id, same, None, "again.txt")
+    label(store, project, GATE_LABELS)
+    run = run_stub_round(store, project, tmp_path)
+    top_up(store, project.id)
+    repeated = {each.id for each in store.sentences(project.id, Split.POOL) if each.duplicate_of is not None}
+    assert len(repeated) == 4
+    assert not repeated & set(queue_items(store, project))
+    assert not repeated & set(store.scores(run.id))

@@ -12,6 +12,7 @@ from annotation.sampling import (
     alike_by_cosine,
     by_power,
     centred,
+    neighbours,
     select,
     subsample,
     why,
@@ -90,6 +91,12 @@ def test_equal_scores_are_ordered_by_the_seed_and_not_by_the_file() -> None:
     assert len(orders) > 15
 
 
+def test_what_is_barred_is_neither_ranked_nor_drawn_and_the_chance_is_of_the_rest() -> None:
+    picks = select(20, 20, ranking(20), SelectionRule(random_share=0.5), 5, seed=1, barred={3, 7}).picks
+    assert sorted(pick.index for pick in picks) == [index for index in range(20) if index not in (3, 7)]
+    assert {pick.propensity for pick in picks if pick.by_chance} == {9 / 18}
+
+
 # Power sampling.
 
 
@@ -139,6 +146,12 @@ def test_what_all_embeddings_share_does_not_make_them_alike() -> None:
     away = np.array([[0.0, 1.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, -1.0]])
     np.testing.assert_allclose(centred(shared + away), away)
     assert alike_by_cosine(np.arange(4), shared + away, 0.9)(0, [1, 2, 3]) is None
+
+
+def test_the_neighbours_of_other_sentences_are_found_with_the_nearest_of_them() -> None:
+    embeddings = np.array([[5.0, 1.0], [-5.0, 1.0], [0.0, -2.0]])
+    assert neighbours(embeddings, np.array([[0.0, -9.0], [9.0, 2.0]]), 0.9) == {0: 1, 2: 0}
+    assert neighbours(embeddings, np.zeros((0, 2)), 0.9) == {}
 
 
 def test_equal_embeddings_are_no_reason_to_leave_out_all_but_one() -> None:

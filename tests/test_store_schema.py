@@ -107,6 +107,7 @@ def example_rows(store: Store, raw: RawDatabase) -> dict[str, Row]:
         },
         "suggestions": {**of_pool, "run_id": run, "spans": "[]", "word_confidence": "[]"},
         "scores": {**of_pool, "run_id": run, "score": 0.5},
+        "hidden_sentences": {**of_pool, "run_id": run, "like_sentence": annotated},
         "run_training_sentences": {**of_pool, "run_id": run},
         "evaluation_predictions": {
             "sentence_id": reserved,
@@ -295,6 +296,9 @@ BROKEN: list[tuple[str, Row, str]] = [
     ("evaluation_predictions", {"sentence_id": "@in_pool", "split": "pool"}, "only_reserve"),
     ("evaluation_predictions", {"sentence_id": "@in_pool"}, FOREIGN_KEY),
     ("evaluation_predictions", {"run_id": "@foreign_run"}, FOREIGN_KEY),
+    ("hidden_sentences", {"sentence_id": "@reserved", "split": "reserve"}, "only_pool"),
+    ("hidden_sentences", {"run_id": "@foreign_run"}, FOREIGN_KEY),
+    ("hidden_sentences", {"like_sentence": 999}, FOREIGN_KEY),
     ("selections", {"origin": "evaluation"}, "origin_matches_split"),
     ("selections", {"sentence_id": "@reserved", "split": "reserve"}, "origin_matches_split"),
     ("selections", {"sentence_id": "@reserved", "split": "reserve", "origin": "random"}, "origin_matches_split"),

@@ -4,7 +4,7 @@ Everything random comes from the seed in streams of its own, so that the same sc
 queue again, whatever else was drawn meanwhile.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import pairwise
@@ -112,19 +112,28 @@ def subsample(size: int, n: int, seed: int) -> Indices:
     return chosen
 
 
-def select(size: int, n: int, ranking: Ranking | None, rule: SelectionRule, batch: int, seed: int) -> Selection:
-    """The next min(n, size) sentences of a pool of `size` in the order they are to be served.
+def select(
+    size: int,
+    n: int,
+    ranking: Ranking | None,
+    rule: SelectionRule,
+    batch: int,
+    seed: int,
+    barred: Collection[int] = frozenset(),
+) -> Selection:
+    """The next `n` (or fewer) sentences of a pool of `size` that are not `barred`, in the order they are to be served.
 
     A `random_share` of them is drawn from the whole pool first, scored or not, so that these alone are an unbiased
     sample; the ranking fills the other places. The drawn ones are spread over the order, one in every stretch of it, so
     that stopping early does not change the share. Without a ranking, or where it is too short, chance fills all places.
     `batch`: labels between two trainings.
     """
+    shuffled = [index for index in Stream.CHANCE.generator(seed).permutation(size).tolist() if index not in barred]
+    size = len(shuffled)
     n = min(n, size)
-    shuffled = Stream.CHANCE.generator(seed).permutation(size).tolist()
     n_random = n if ranking is None else round(rule.random_share * n)
     drawn = shuffled[:n_random]
-    ranked, left_out = _ranked(ranking, n - n_random, drawn, rule, batch, seed)
+    ranked, left_out = _ranked(ranking, n - n_random, drawn, rule, batch, seed, barred)
     if missing := n - n_random - len(ranked):
         taken = {*drawn, *(pick.index for pick in ranked)}
         drawn += [index for index in shuffled if index not in taken][:missing]
@@ -174,6 +183,18 @@ def alike_by_cosine(sentences: Indices, embeddings: FloatArray, above: float) ->
     return too_alike
 
 
+def neighbours(embeddings: FloatArray, of: FloatArray, above: float) -> dict[int, int]:
+    """Rows of `embeddings` (n, hidden) with a cosine above `above` to a row of `of` (m, hidden): {row: the nearest}.
+
+    From the mean of all `embeddings`, as in `alike_by_cosine`.
+    """
+    if not len(embeddings) or not len(of):
+        return {}
+    mean = embeddings.mean(axis=0, dtype=np.float64)
+    cosines = unit_rows(embeddings - mean) @ unit_rows(of - mean).T
+    return {int(row): int(cosines[row].argmax()) for row in np.flatnonzero(cosines.max(axis=1) > above)}
+
+
 def centred(embeddings: FloatArray) -> Values:
     """Directions from the mean of all rows, each of length 1; equal rows all become 0."""
     away = embeddings.astype(np.float64)
@@ -181,18 +202,24 @@ def centred(embeddings: FloatArray) -> Values:
 
 
 def _ranked(
-    ranking: Ranking | None, n: int, drawn: Sequence[int], rule: SelectionRule, batch: int, seed: int
+    ranking: Ranking | None,
+    n: int,
+    drawn: Sequence[int],
+    rule: SelectionRule,
+    batch: int,
+    seed: int,
+    barred: Collection[int],
 ) -> tuple[list[Pick], dict[int, int]]:
     """At most `n` picks by the ranking that are not among `drawn`, and what was too like one of them or of those."""
     picks: list[Pick] = []
     left_out: dict[int, int] = {}
     if ranking is None or n <= 0:
         return picks, left_out
-    by_chance, chosen = set(drawn), list(drawn)
+    not_again, chosen = {*drawn, *barred}, list(drawn)
     for index, propensity in _in_turn(ranking, n, rule, batch, seed):
         if len(picks) == n:
             break
-        if index in by_chance:
+        if index in not_again:
             continue
         twin = ranking.too_alike(index, chosen)
         if twin is not None:

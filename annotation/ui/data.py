@@ -76,7 +76,8 @@ def _counts(progress: Progress) -> None:
         st.metric("Sentences", progress.sentences, help=f"{progress.duplicates} of them repeat an earlier one")
         st.metric("Not labelled yet", progress.unlabelled_pool)
         st.metric("Labelled", progress.labelled, help=f"{progress.no_entity} of them hold no name")
-        st.metric("Skipped", progress.skipped)
+        like_it = f"{progress.hidden:,} more are not asked for: they are like one skipped as not a sentence"
+        st.metric("Skipped", progress.skipped, help=like_it if progress.hidden else None)
         st.metric("Flagged", progress.flagged)
         st.metric("For evaluation", progress.reserve, help=f"{progress.evaluation_labelled} of them are labelled")
         st.metric("Duplicates", progress.duplicates, help="Kept and exported, but nobody is asked to label them")

@@ -4,7 +4,7 @@ from playwright.sync_api import expect
 
 from browser.conftest import OpenEditor, Tool
 from maner_core.spans import Span
-from storage import Status
+from storage import SkipReason, Status
 
 
 def test_labelling_by_keyboard_writes_the_row(tool: Tool, open_tool: OpenEditor) -> None:
@@ -56,6 +56,21 @@ def test_a_sentence_can_be_skipped_and_flagged_with_a_comment(tool: Tool, open_t
     assert rows[flagged].status is Status.FLAGGED
     assert rows[flagged].spans == (Span(0, 1, "LOC"),)
     assert rows[flagged].comment == "rc: is this a place? ✓"
+
+
+def test_a_sentence_can_be_skipped_as_not_being_one(tool: Tool, open_tool: OpenEditor) -> None:
+    editor = open_tool().ready()
+    first = editor.sentence()
+    editor.press("Shift+S")
+    editor.on_other_sentence(first)
+    second = editor.sentence()
+    editor.page.get_by_role("button", name="Not a sentence").click()
+    editor.on_other_sentence(second)
+    editor.saved()
+    rows = {row.sentence_id: row for row in tool.annotations()}
+    assert {(rows[each].status, rows[each].skip_reason) for each in (first, second)} == {
+        (Status.SKIPPED, SkipReason.NOT_A_SENTENCE)
+    }
 
 
 def test_work_done_while_the_server_is_dead_is_saved_when_it_is_back(tool: Tool, open_tool: OpenEditor) -> None:

@@ -62,6 +62,7 @@ class EdgeView {
       ["undo", "U", say("undo"), ""],
       ["clear", "X", say("clear"), ""],
       ["skip", "S", say("skip"), ""],
+      ["notSentence", "⇧S", say("not_sentence"), ""],
       ["flag", "F", say("flag"), ""],
       ["help", "?", say("keys"), "keys-only"],
       ["accept", "Enter", say("accept"), "primary"],
@@ -79,7 +80,7 @@ class EdgeView {
     button.type = "button";
     if (key) {
       button.append(element("kbd", "", key === "Enter" ? "⏎" : key));
-      button.setAttribute("aria-keyshortcuts", key);
+      button.setAttribute("aria-keyshortcuts", key.replace("⇧", "Shift+"));
     }
     button.append(element("span", "", text));
     button.addEventListener("mousedown", (event) => event.preventDefault()); // the sentence keeps the focus

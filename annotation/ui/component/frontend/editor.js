@@ -88,6 +88,7 @@ class Editor {
       redo: () => this.#redo(),
       accept: editing(() => this.#submit("labelled")),
       skip: editing(() => this.#submit("skipped")),
+      notSentence: editing(() => this.#submit("skipped", "", "not_a_sentence")),
       flag: editing(() => this.#openComment()),
       guidelines: () => this.#toggleGuidelines(),
       help: () => this.#toggleHelp(),
@@ -124,10 +125,10 @@ class Editor {
     this.#draw();
   }
 
-  #submit(status, comment = "") {
+  #submit(status, comment = "", skipReason = null) {
     this.tapped = null;
     this.#say("");
-    this.session.submit(status, comment);
+    this.session.submit(status, comment, skipReason);
     this.#closeComment();
     this.afterFrame.do(() => this.sync.kick());
     // Not "saved": that is for the server to say.
@@ -234,7 +235,7 @@ class Editor {
     // Neither a key held down nor one pressed while the help covers the sentence may finish what nobody has looked at.
     const covered = !this.find(".help").hidden && !["help", "escape"].includes(command.name);
     if (covered) this.#toggleHelp();
-    if ((event.repeat || covered) && ["accept", "skip", "flag"].includes(command.name)) return;
+    if ((event.repeat || covered) && ["accept", "skip", "notSentence", "flag"].includes(command.name)) return;
     const begun = performance.now();
     this.commands[command.name](command.name === "label" ? command.label : command);
     this.#measure(command.name, event.timeStamp, begun, performance.now());

@@ -11,6 +11,7 @@ const COMMAND_HELP = [
   ["undo", "U"],
   ["redo", "Shift + U"],
   ["skip", "S"],
+  ["not_sentence", "Shift + S"],
   ["flag", "F"],
   ["guidelines", "G"],
   ["help", "?"],
@@ -30,6 +31,8 @@ const NAMED_KEYS = {
   "?": "help",
 };
 const LETTER_KEYS = { x: "clear", u: "undo", s: "skip", f: "flag", g: "guidelines" };
+
+const SHIFTED = { undo: "redo", skip: "notSentence" };
 
 // Streamlit reruns the page on R and clears its caches on C; while the editor is on the page they must do neither.
 const STREAMLIT_KEYS = new Set(["r", "c"]);
@@ -60,7 +63,7 @@ function commandOf(event, labels) {
     if (NAMED_KEYS[key]) return { name: NAMED_KEYS[key], extend: event.shiftKey };
     if (LETTER_KEYS[key]) {
       const name = LETTER_KEYS[key];
-      return { name: name === "undo" && event.shiftKey ? "redo" : name };
+      return { name: (event.shiftKey && SHIFTED[name]) || name };
     }
   }
   return typed.some((key) => STREAMLIT_KEYS.has(key)) ? { name: "nothing" } : null;

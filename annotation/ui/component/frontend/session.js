@@ -188,12 +188,12 @@ class Session {
 
   // Turn the open sentence into an annotation, safe in this browser before the next sentence shows. A sentence opened
   // again and left as it was makes no new annotation. Returns the annotation or null.
-  submit(status, comment = "") {
+  submit(status, comment = "", skipReason = null) {
     const item = this.open;
     const skipped = status === "skipped";
     const before = item.sent;
     const sameSpansAsSent = before && (skipped || sameSpans(item.spans, item.sentSpans));
-    if (sameSpansAsSent && before.status === status && before.comment === comment) return this.#finish(null);
+    if (sameSpansAsSent && before.status === status && before.comment === comment && (before.skip_reason ?? null) === skipReason) return this.#finish(null);
     this.#stopClock();
     const annotation = {
       id: uuid(),
@@ -201,6 +201,7 @@ class Session {
       status,
       spans: skipped ? [] : plainSpans(item.spans),
       comment,
+      skip_reason: skipReason,
       // The outbox goes by time: a clock set back must not put a correction before what it corrects.
       time: Math.max(Date.now(), before ? before.time + 1 : 0),
       milliseconds: Math.round(item.milliseconds),
