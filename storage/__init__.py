@@ -1,6 +1,7 @@
 """The store: everything the tool remembers, and the only package that knows SQLAlchemy."""
 
 from storage.records import (
+    LARGEST_OVERLAP,
     PINNED,
     Account,
     Annotation,
@@ -49,6 +50,7 @@ from storage.review_records import (
 from storage.store import Store
 
 __all__ = [
+    "LARGEST_OVERLAP",
     "PINNED",
     "Account",
     "Annotation",

@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 
 from maner_core.errors import InvalidInput
-from storage.records import ProjectSettings
+from storage.records import LARGEST_OVERLAP, ProjectSettings
 
 LARGEST_ID = 2**63 - 1
 LARGEST_INTEGER = 2**31 - 1
-LARGEST_OVERLAP = 10  # people for one sentence
 
 
 def unstorable(text: str) -> str | None:

@@ -11,6 +11,8 @@ from typing import Any
 
 from maner_core.spans import Span
 
+LARGEST_OVERLAP = 10  # people who label the same sentence
+
 
 class Split(StrEnum):
     """What a sentence is for: to be annotated and trained on, or only to evaluate."""

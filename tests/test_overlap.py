@@ -14,6 +14,7 @@ from annotation.sync_request import SyncRequest
 from maner_core.errors import InvalidInput
 from storage import HandOut, NewAccount, NewSentence, Origin, Project, Role, Split, Store, Suggestion
 from storage._overlap import seats
+from storage.migrations import upgrade
 
 
 def ids_of(hand_outs: list[HandOut]) -> list[int]:
@@ -272,3 +273,42 @@ def test_silence_gives_a_lease_back_after_ten_minutes(store: Store, raw: RawData
     raw.execute("UPDATE queue SET leased_until = '2026-01-01 00:00:00'")
     assert [item.id for item in desk.sync(project, ben, SyncRequest(1, "n", "b", (), (), 5)).batch] == ids
     assert desk.sync(project, asha, SyncRequest(2, "n", "a", (), tuple(ids), 5)).drop == tuple(ids)
+
+
+def test_a_queue_from_before_there_were_seats_keeps_its_rows_and_leases(empty_url: str) -> None:
+    raw = RawDatabase(empty_url)
+    with raw.engine.begin() as connection:
+        upgrade(connection, "r0004")
+    at = "2026-05-01 12:00:00" + ("" if raw.engine.dialect.name == "sqlite" else "+00")
+    raw.execute(
+        "INSERT INTO projects (id, name, language, direction, guidelines, retrain_every, retrain_after_seconds, strategy,"
+        " system, backbone, preset, seed, suggest_when, suggestion_threshold, reserve_fraction, split_salt,"
+        " retrain_requested, created_at)"
+        " VALUES (1, 'old', '', 'auto', '', 25, 300, 'mnlp', 'maner', 'bundled', 'default', 1, 'always', 0.5, 0.1, '',"
+        " false, :at)",
+        at=at,
+    )
+    raw.execute("INSERT INTO annotators (id, name, name_key) VALUES (1, 'Asha', 'asha')")
+    raw.execute(
+        "INSERT INTO sentences (id, project_id, tokens, n_tokens, source, split, content_hash, meta)"
+        """ VALUES (1, 1, '["أحمد"]', 1, '', 'pool', '', '{}'), (2, 1, '["7"]', 1, '', 'pool', '', '{}')"""
+    )
+    raw.execute(
+        "INSERT INTO selections (sentence_id, project_id, split, origin, rank, strategy, round, reason)"
+        " VALUES (1, 1, 'pool', 'random', 5, 'random', 1, ''), (2, 1, 'pool', 'random', 6, 'random', 1, '')"
+    )
+    raw.execute(
+        "INSERT INTO queue VALUES (1, 1, 'pool', 5, 1, 'tab', :at), (2, 1, 'pool', 6, NULL, NULL, NULL)",
+        at=at,
+    )
+    store = Store(empty_url)
+    store.migrate()
+    columns = "sentence_id, seat, project_id, split, rank, annotator_id, client"
+    rows = raw.execute(f"SELECT {columns} FROM queue WHERE leased_until = :at OR sentence_id = 2 ORDER BY rank", at=at)
+    assert [tuple(row) for row in rows] == [(1, 0, 1, "pool", 5, 1, "tab"), (2, 0, 1, "pool", 6, None, None)]
+    assert [sentence.written_in for sentence in store.sentences(1, None)] == ["Arabic", None]
+    assert store.person(1).reads == ()
+    settings = store.project(1).settings
+    assert (settings.overlap, settings.overlap_share) == (1, 0.1)
+    store.close()
+    raw.close()

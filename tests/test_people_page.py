@@ -125,6 +125,30 @@ def test_a_person_chooses_a_language(store: Store, lead: SignedIn, monkeypatch: 
     assert app.selectbox(key="language").label == "Lugha"
 
 
+def test_a_person_says_what_they_read_where_there_is_a_choice(
+    store: Store, project: Project, lead: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not opened(monkeypatch, lead, "you").multiselect
+    store.add_sentences(project.id, [NewSentence(("أحمد", "يسكن", "هنا"))], None, "test")
+    app = opened(monkeypatch, lead, "you")
+    assert app.multiselect(key="reads").options == ["Arabic", "Latin"]
+    app.multiselect(key="reads").set_value(["Arabic"]).run()
+    assert not app.exception
+    assert store.person(lead.annotator.id).reads == ("Arabic",)
+    app.multiselect(key="reads").set_value([]).run()
+    assert store.person(lead.annotator.id).reads == ()
+
+
+def test_a_lead_is_told_what_nobody_in_the_project_reads(
+    store: Store, project: Project, lead: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.add_sentences(project.id, [NewSentence(("أحمد", "يسكن", "هنا"))], None, "test")
+    assert not opened(monkeypatch, lead, "data").warning
+    store.set_reads(lead.annotator.id, ["Latin"])
+    (warning,) = opened(monkeypatch, lead, "data").warning
+    assert "Nobody in this project reads Arabic (1 sentence)" in warning.value
+
+
 def test_a_person_changes_their_password(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     asha = accounts.create_account(store, "Asha", PASSWORD)
     here = SignedIn(store.annotator("Asha"), accounts.start_session(store, asha.annotator_id))

@@ -80,6 +80,8 @@ def _words(project: Project) -> dict[str, str]:
     words = current_words().all()
     if not allows(Action.IMPORT, project.id):
         words |= {"none_yet_advice": words["none_yet_wait"], "all_done_advice": words["all_done_thanks"]}
+    if current_person().reads:
+        words |= {"nothing_now_advice": words["nothing_you_read"]}
     return words
 
 

@@ -1,6 +1,6 @@
 """Sentences in, labelled sentences out: import with its report, counts of what is what, export."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -63,6 +63,7 @@ def page() -> None:
         _counts(progress)
     else:
         st.write("This project holds no sentences yet. Start with a text file: one sentence a line is enough.")
+    _unread(store.unread(project.id))
     if progress.flagged:
         _flagged(store, project)
     if allows(Action.IMPORT, project.id):
@@ -81,6 +82,18 @@ def _counts(progress: Progress) -> None:
         st.metric("Flagged", progress.flagged)
         st.metric("For evaluation", progress.reserve, help=f"{progress.evaluation_labelled} of them are labelled")
         st.metric("Duplicates", progress.duplicates, help="Kept and exported, but nobody is asked to label them")
+
+
+def _unread(sentences: Mapping[str, int]) -> None:
+    """Sentences that wait in vain: nobody in the project reads what they are written in."""
+    if sentences:
+        kinds = ", ".join(
+            f"{plain(name.replace('_', ' '))} ({counted(count, 'sentence')})" for name, count in sentences.items()
+        )
+        st.warning(
+            f"Nobody in this project reads {kinds}. Invite somebody who does; each person says under You what they read.",
+            icon=":material/translate:",
+        )
 
 
 def _flagged(store: Store, project: Project) -> None:

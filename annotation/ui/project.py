@@ -20,7 +20,7 @@ from annotation.ui.text import plain
 from maner_core.config import ADAPTATIONS, PRESETS
 from maner_core.encoding import INPUT_SCHEMES
 from maner_core.errors import ManerError
-from storage import Label, Project, ProjectSettings, SuggestWhen
+from storage import LARGEST_OVERLAP, Label, Project, ProjectSettings, SuggestWhen
 
 BACKBONES = ("bundled", "xlm-roberta-base", "xlm-roberta-large", "Davlan/afro-xlmr-base", "cis-lmu/glot500-base")
 
@@ -138,7 +138,7 @@ def _form(start: ProjectSettings, key: str) -> ProjectSettings:
             placeholder="What counts as a name? What about titles, nicknames, names within names?",
         ),
     )
-    return _learning(_suggestions(settings, start, key), start, key)
+    return _learning(_doubling(_suggestions(settings, start, key), start, key), start, key)
 
 
 def _key(project: Project) -> str:
@@ -249,6 +249,31 @@ def _suggestions(settings: ProjectSettings, start: ProjectSettings, key: str) ->
         key=f"threshold_{key}",
     )
     return replace(settings, suggest_when=when or start.suggest_when, suggestion_threshold=threshold / 100)
+
+
+def _doubling(settings: ProjectSettings, start: ProjectSettings, key: str) -> ProjectSettings:
+    st.subheader("Checking that people agree")
+    left, right = st.columns(2)
+    overlap = left.number_input(
+        "So many people label a doubled sentence",
+        1,
+        LARGEST_OVERLAP,
+        start.overlap,
+        key=f"overlap_{key}",
+        help="1: no sentence is doubled. Nobody sees a suggestion there, nor what the others answered",
+    )
+    share = right.slider(
+        "Share of the sentences that are doubled",
+        0,
+        100,
+        round(100 * start.overlap_share),
+        step=5,
+        format="%d %%",
+        key=f"overlap_share_{key}",
+        help="Drawn by chance, among sentences for evaluation too; applies to what nobody has begun",
+        disabled=overlap == 1,
+    )
+    return replace(settings, overlap=int(overlap), overlap_share=share / 100)
 
 
 def _learning(settings: ProjectSettings, start: ProjectSettings, key: str) -> ProjectSettings:

@@ -1,9 +1,16 @@
-"""What belongs to the person at work: the language of the interface, the password, where they are signed in."""
+"""What belongs to the person at work: the interface's language, what they read, the password, where they are signed in."""
 
 import streamlit as st
 
 from annotation import accounts
-from annotation.ui.session import current_access, current_person, current_session, current_store, current_words
+from annotation.ui.session import (
+    current_access,
+    current_person,
+    current_session,
+    current_store,
+    current_words,
+    visible_projects,
+)
 from annotation.ui.text import counted, plain
 from annotation.ui.words import LANGUAGES
 from maner_core.errors import ManerError
@@ -15,6 +22,7 @@ def page() -> None:
     person = current_person()
     st.title(plain(person.annotator.name))
     _language(person)
+    _reads(person)
     if current_access().single_user is not None:
         st.caption(
             "This tool runs for you alone at this machine and asks for nothing. To work in it with others, start it with "
@@ -37,6 +45,27 @@ def _language(person: Person) -> None:
     )
     if chosen != current_words().language:
         current_store().set_language(person.annotator.id, chosen)
+        st.rerun()
+
+
+def _reads(person: Person) -> None:
+    """The languages and scripts there are in one's projects, to choose from; shown where there is a choice."""
+    store, words = current_store(), current_words()
+    there = {name for project_id in visible_projects() for name in store.written_in(project_id)} | set(person.reads)
+    if len(there) < 2:
+        return
+    chosen = st.multiselect(
+        words["reads"],
+        sorted(there),
+        list(person.reads),
+        format_func=lambda name: name.replace("_", " "),
+        key="reads",
+        placeholder=words["reads_all"],
+        help=words["reads_help"],
+        width=480,
+    )
+    if set(chosen) != set(person.reads):
+        store.set_reads(person.annotator.id, chosen)
         st.rerun()
 
 

@@ -33,6 +33,9 @@ WORDS = {
     "people": "People",
     "you": "You",
     "language": "Language",
+    "reads": "What you read",
+    "reads_help": "You are handed sentences in these languages and scripts only.",
+    "reads_all": "Everything",
     "guidelines": "Guidelines",
     # The editor.
     "editor": "Sentence editor",
@@ -84,6 +87,8 @@ WORDS = {
     "all_done_thanks": "Thank you! New sentences appear here by themselves.",
     "nothing_now": "Nothing to do right now",
     "nothing_now_advice": "The sentences left are open with others. New ones appear here by themselves.",
+    "nothing_you_read": "The sentences left are open with others, or in languages and scripts you do not read. "
+    "New ones appear here by themselves.",
     "went_away": "The sentence went to somebody else while you were away. Here is the next one.",
     "may_be_away": "Somebody else may have this sentence by now. You can still finish it.",
     "no_guidelines": "This project has no guidelines yet.",

@@ -33,6 +33,9 @@ WORDS = {
     "people": "Watu",
     "you": "Wewe",
     "language": "Lugha",
+    "reads": "Unachosoma",
+    "reads_help": "Utapewa sentensi za lugha na maandishi haya pekee.",
+    "reads_all": "Kila kitu",
     "guidelines": "Miongozo",
     # The editor.
     "editor": "Kihariri cha sentensi",
@@ -84,6 +87,8 @@ WORDS = {
     "all_done_thanks": "Asante! Sentensi mpya zitaonekana hapa zenyewe.",
     "nothing_now": "Hakuna la kufanya kwa sasa",
     "nothing_now_advice": "Sentensi zilizobaki ziko wazi kwa wengine. Mpya zitaonekana hapa zenyewe.",
+    "nothing_you_read": "Sentensi zilizobaki ziko kwa wengine, au ziko katika lugha na maandishi usiyosoma. "
+    "Mpya zitaonekana hapa zenyewe.",
     "went_away": "Sentensi ilipewa mtu mwingine ulipokuwa haupo. Hii hapa inayofuata.",
     "may_be_away": "Huenda mtu mwingine ana sentensi hii sasa. Bado unaweza kuimaliza.",
     "no_guidelines": "Mradi huu bado hauna miongozo.",
