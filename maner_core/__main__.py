@@ -120,10 +120,13 @@ def train_command(
         raise InvalidInput(f"{train_file} holds no entity to learn; label some, or name the labels with --labels")
 
     from maner_core.inference import Tagger
+    from maner_core.processes import together
     from maner_core.training import train
 
-    with training_bar() as on_progress:
+    with together() as first, training_bar(first) as on_progress:
         report = train(corpus.sentences, corpus.spans, names, config, out, on_progress, text=unlabelled)
+    if not first:
+        return
     result: dict[str, Any] = {
         "checkpoint": str(out),
         "labels": names,
@@ -173,9 +176,12 @@ def adapt_command(
     sentences = _read_text(text)
 
     from maner_core.adaptation import adapt
+    from maner_core.processes import together
 
-    with training_bar() as on_progress:
+    with together() as first, training_bar(first) as on_progress:
         report = adapt(sentences, config, out, on_progress)
+    if not first:
+        return
     result = {"backbone": str(out), "config": config.to_dict(), **asdict(report)}
     line = (
         f"{out} written: {report.steps:,} steps on {report.sentences_read:,} sentences in {report.seconds:.0f} s on "

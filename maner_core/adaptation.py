@@ -32,6 +32,8 @@ from maner_core.errors import RunFailed
 from maner_core.masked_lm import WordGuesser, add_gradients
 from maner_core.masking import HiddenWords, MaskedInput, some_of
 from maner_core.optimiser import Optimiser
+from maner_core.processes import Processes
+from maner_core.recomputation import recomputed_layers
 from maner_core.training import OnProgress, Progress
 
 
@@ -68,7 +70,8 @@ def adapt(
     `folder` appears whole or not at all and is an ordinary masked language model of `transformers`: a later training takes it
     as its backbone, a later adaptation goes on from it. `on_progress` is called after every step and may raise to stop.
     Of `config` only system, backbone, seed, the mlm_ fields and how to optimise matter. `cache`: where the bundled backbone is
-    kept. Raises InvalidInput on a text without words, UnsupportedBackbone, and RunFailed.
+    kept. Of several processes (`accelerate launch`) the first alone writes and tells of progress. Raises InvalidInput on a
+    text without words, UnsupportedBackbone, and RunFailed.
     """
     started = time.perf_counter()
     set_seed(config.seed)
@@ -79,6 +82,7 @@ def adapt(
     read = some_of(text, config.mlm_steps * config.mlm_batch_size, rng)
     hidden = HiddenWords(read, words, config.system)
     used = torch.tensor(sorted(hidden.ids))
+    processes = Processes()
     model = WordGuesser(masked_lm, used).to(best_device())
     return_freed_memory()  # the rest of the vocabulary
     rate = config.mlm_learning_rate
@@ -101,7 +105,9 @@ def adapt(
         device=str(model.encoder.device),
         seed=config.seed,
     )
-    _save(folder, model.cpu(), used, tokenizer, config, report, cache)
+    if processes.first:
+        _save(folder, model.cpu(), used, tokenizer, config, report, cache)
+    processes.wait()
     return report
 
 
@@ -113,22 +119,26 @@ def _optimise(
     on_progress: OnProgress | None,
 ) -> list[float]:
     """Run the optimiser; the loss of each step. Raises RunFailed at one that is not finite."""
-    steps, device = config.mlm_steps, model.encoder.device
-    if device.type == "cpu":
-        use_fast_dropout(model, config.seed)
+    steps, device, processes = config.mlm_steps, model.encoder.device, Processes()
+    processes.align(model)
+    seed = processes.own_seed(config.seed)
+    random = use_fast_dropout(model, seed) if device.type == "cpu" else None
     losses: list[float] = []
     started = time.perf_counter()
     model.train()
     with (
         reused_memory(),
+        recomputed_layers(model.encoder, config, random),
         closing(Optimiser(model, config, steps, config.mixed_precision and has_bfloat16(device))) as optimiser,
     ):
         for step, batch in enumerate(islice(batches, steps), 1):
-            loss = add_gradients(model.encoder, model.head, batch, pad, config.subwords_at_once)
+            part = add_gradients(model.encoder, model.head, batch, pad, config.subwords_at_once, share=processes.share)
+            loss = processes.total(part, device)
+            processes.add_gradients(model)
             if not math.isfinite(loss + optimiser.step()):
                 raise RunFailed(f"the loss became {loss} in the adaptation to the text; lower mlm_learning_rate")
             losses.append(loss)
-            if on_progress is not None:
+            if on_progress is not None and processes.first:
                 seconds = time.perf_counter() - started
                 on_progress(Progress(step, steps, loss, seconds / step * (steps - step), "adapting"))
     return losses

@@ -61,7 +61,10 @@ class TrainConfig:
     mixed_precision: bool = True
     """Use bfloat16 where the hardware has it."""
     subwords_at_once: int = 1024
-    """Sub-words, padding included, that go through the network at once in training; a larger batch is done in parts."""
+    """Sub-words, padding included, that go through the network at once in training; the gradients of a larger batch add up
+    from parts (gradient accumulation), to the same step."""
+    gradient_checkpointing: bool = False
+    """Keep one state a layer and compute the rest anew in the backward pass: less memory, more time, the same weights."""
     adaptation: str = "none"
     """Guessing hidden words of unlabelled text: "none", "before" the tagging, or "beside" it as a second loss."""
     mlm_probability: float = 0.15

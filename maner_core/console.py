@@ -55,12 +55,12 @@ def _repaired(result: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def training_bar() -> Iterator[Callable[["Progress"], None]]:
-    """A bar of optimiser steps on stderr, on a terminal only."""
+def training_bar(wanted: bool = True) -> Iterator[Callable[["Progress"], None]]:
+    """A bar of optimiser steps on stderr, on a terminal only, and only if it is wanted."""
     from tqdm import tqdm
 
     bar: tqdm[Never]
-    with tqdm(desc="train", unit="step", disable=None, leave=False) as bar:
+    with tqdm(desc="train", unit="step", disable=None if wanted else True, leave=False) as bar:
 
         def advance(progress: "Progress") -> None:
             bar.total, bar.n = progress.steps, progress.step

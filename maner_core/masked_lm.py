@@ -7,7 +7,7 @@ and stay as the pre-training left them. Output and input embeddings are the same
 (Press & Wolf 2017), and so they are in a head made for a backbone that has none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -96,17 +96,27 @@ class WordGuesser(nn.Module):
         trim_vocabulary(self.encoder, used)
 
 
+Share = Callable[[Sequence[int]], list[int]]
+
+
 def add_gradients(
-    encoder: Any, head: GuessHead, inputs: Sequence[MaskedInput], pad: int, at_once: int, weight: float = 1.0
+    encoder: Any,
+    head: GuessHead,
+    inputs: Sequence[MaskedInput],
+    pad: int,
+    at_once: int,
+    weight: float = 1.0,
+    share: Share = list,
 ) -> float:
     """Add the gradient of `weight` times the mean loss of these guesses to the network's; returns the loss itself.
 
-    At most `at_once` sub-words go through the encoder together. The inputs must ask for something.
+    At most `at_once` sub-words go through the encoder together. The inputs must ask for something. `share`: which of
+    the inputs are read here, as numbers; gradient and loss are parts of the whole then.
     """
     n_asked = sum(i != NOT_ASKED for item in inputs for i in item.asked)
     lengths = [len(item.ids) for item in inputs]
     mean = 0.0
-    for part in in_parts(range(len(inputs)), lengths, at_once):
+    for part in in_parts(share(range(len(inputs))), lengths, at_once):
         loss = guess_loss(encoder, head, [inputs[i] for i in part], pad) / n_asked
         (weight * loss).backward()  # type: ignore[no-untyped-call]
         mean += loss.item()
@@ -170,12 +180,12 @@ class SecondLoss:
         """Undo `join`."""
         delattr(model, _GUESSES)
 
-    def add_gradients(self, model: TokenTagger, step: int, steps: int, at_once: int) -> None:
+    def add_gradients(self, model: TokenTagger, step: int, steps: int, at_once: int, share: Share = list) -> None:
         """Add the second loss to the gradients of this step, counted from 1; nothing once its weight is 0."""
         weight = second_weight(self._config, step, steps)
         if weight:
             head: Any = getattr(model, _GUESSES)
-            add_gradients(model.encoder, head, next(self._batches), self._pad, at_once, weight)
+            add_gradients(model.encoder, head, next(self._batches), self._pad, at_once, weight, share)
 
 
 def second_weight(config: TrainConfig, step: int, steps: int) -> float:

@@ -41,6 +41,8 @@ from maner_core.model import TokenTagger, add_random_token, reinitialise, set_dr
 from maner_core.model_card import TrainingData
 from maner_core.optimiser import Optimiser
 from maner_core.out_of_fold import calibrate_by_folds
+from maner_core.processes import Processes
+from maner_core.recomputation import recomputed_layers
 from maner_core.spans import Span, iob2_tags, spans_to_tags, validate_spans
 
 
@@ -91,7 +93,8 @@ def train(
 ) -> TrainReport:
     """Train a tagger for `labels` on `sentences` (their words) and their gold `spans`, and save it to `folder`.
 
-    `folder` appears whole or not at all. `on_progress` is called after every step and may raise to stop the training.
+    `folder` appears whole or not at all. `on_progress` is called after every step and may raise to stop the training. Of
+    several processes (`accelerate launch`), which all call this alike, the first alone writes and tells of progress.
     `text`: sentences without labels for the adaptation that `config` asks for. `cache`: where the bundled backbone is kept.
     Raises InvalidInput or InvalidSpans on unusable sentences, UnsupportedBackbone, and RunFailed when no repetition gives
     finite weights.
@@ -101,6 +104,8 @@ def train(
         raise InvalidInput(
             f"the adaptation {config.adaptation!r} needs unlabelled sentences; give some, or choose none"
         )
+    processes = Processes()
+    on_progress = on_progress if processes.first else None
     with _backbone(text, config, folder, on_progress, cache) as backbone:
         config_here = replace(config, backbone=backbone)
         tagger, report = _train_until_it_learns(
@@ -112,8 +117,10 @@ def train(
             seconds = report.seconds + time.perf_counter() - started
             report = replace(report, calibration=tagger.calibration, seconds=seconds)
         return_freed_memory()  # before the whole vocabulary is put back
-        data, entities = TrainingData.of(sentences, spans), EntityForms.of(sentences, spans)
-        save_checkpoint(folder, tagger, config, report, cache, data, entities)
+        if processes.first:
+            data, entities = TrainingData.of(sentences, spans), EntityForms.of(sentences, spans)
+            save_checkpoint(folder, tagger, config, report, cache, data, entities)
+        processes.wait()
     return report
 
 
@@ -129,8 +136,9 @@ def _backbone(
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder.parent, prefix=".unfinished-") as temporary:
-        adapt(text, config, Path(temporary) / "backbone", on_progress, cache=cache)
-        yield str(Path(temporary) / "backbone")
+        backbone = Processes().same(str(Path(temporary) / "backbone"))
+        adapt(text, config, Path(backbone), on_progress, cache=cache)
+        yield backbone
 
 
 def _train_until_it_learns(
@@ -234,6 +242,11 @@ def _train_where_it_fits(
                 sentences, spans, labels, text, config, torch.device(device), at_once, on_progress, cache
             )
         except torch.OutOfMemoryError:
+            if Processes().count > 1:  # the others are in the middle of a step
+                raise RunFailed(
+                    f"the memory of a GPU is too short for {at_once} sub-words at once; set subwords_at_once to fewer, or "
+                    "gradient_checkpointing"
+                ) from None
             if device == "cpu":
                 raise RunFailed("the machine has too little memory for this backbone; choose a smaller one") from None
         # Outside the handler, where the failed attempt's tensors are no longer held by its traceback.
@@ -288,19 +301,20 @@ def _train_once(
     adapter = merge_adapter(adapted, sha256) if adapted else None
     return_freed_memory()
     tagger = Tagger(model.eval(), words, list(labels), config, adapter=adapter)
-    predicted = [prediction.spans for prediction in tagger.predict(sentences)]
+    processes = Processes()
+    predicted = [prediction.spans for prediction in tagger.predict(sentences if processes.first else [])]
     report = TrainReport(
         seconds=0.0,
         steps=steps,
         loss=loss,
-        train_f1=f1_report(spans, predicted).f1 if any(spans) else 1.0,
+        train_f1=f1_report(spans, predicted).f1 if processes.first and any(spans) else 1.0,
         peak_memory_bytes=0,
         device=str(device),
         seed=config.seed,
         restarts=0,
         subwords_at_once=at_once,
     )
-    return tagger, report
+    return tagger, processes.same(report)
 
 
 def _load_tokenizer(config: TrainConfig, cache: Path | None) -> Any:
@@ -347,13 +361,19 @@ def _optimise(
     steps = config.steps(len(examples))
     lengths = [len(window.ids) for window, _ in examples]
     batches = random_batches(lengths, config.batch_size, np.random.default_rng(config.seed))
-    if device.type == "cpu":
-        use_fast_dropout(model, config.seed)
+    processes = Processes()
+    processes.align(model)
+    seed = processes.own_seed(config.seed)
+    random = use_fast_dropout(model, seed) if device.type == "cpu" else None
     hide = _hide_words(config, specials.mask)
     bfloat16 = config.mixed_precision and has_bfloat16(device)
     losses: list[float] = []
     model.train()
-    with reused_memory(), closing(Optimiser(model, config, steps, bfloat16)) as optimiser:
+    with (
+        reused_memory(),
+        recomputed_layers(model.encoder, config, random),
+        closing(Optimiser(model, config, steps, bfloat16)) as optimiser,
+    ):
         kept = None
         if frozen is not None:
             frozen.drop_nothing()
@@ -362,17 +382,19 @@ def _optimise(
                 kept = KeptStates(frozen, windows, in_parts(range(len(windows)), lengths, at_once), specials.pad)
         started = time.perf_counter()
         for step in range(1, steps + 1):
-            batch = next(batches)
+            batch = sorted(next(batches), key=lengths.__getitem__)
             n_words = sum(len(examples[i][1]) for i in batch)
+            shown = {i: (hide(examples[i][0]), examples[i][1]) for i in batch}
             loss = 0.0
-            for part in in_parts(batch, lengths, at_once):
+            for part in in_parts(processes.share(batch), lengths, at_once):
                 encode = partial(kept.encode, part) if kept else None
-                shown = [(hide(examples[i][0]), examples[i][1]) for i in part]
-                part_loss = _loss(model, shown, specials.pad, device, encode) / n_words
+                part_loss = _loss(model, [shown[i] for i in part], specials.pad, device, encode) / n_words
                 part_loss.backward()  # type: ignore[no-untyped-call]
                 loss += part_loss.item()
             if beside is not None:
-                beside.add_gradients(model, step, steps, at_once)
+                beside.add_gradients(model, step, steps, at_once, processes.share)
+            loss = processes.total(loss, device)
+            processes.add_gradients(model)
             if not math.isfinite(loss) or not math.isfinite(optimiser.step()):
                 return math.nan, step
             losses.append(loss)

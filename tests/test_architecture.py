@@ -25,6 +25,8 @@ TORCH_MODULES = {
     "masked_lm",
     "model",
     "optimiser",
+    "processes",
+    "recomputation",
     "training",
 }
 
