@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from annotation.sampling import RANDOM_REASON
 from annotation.sync_request import SyncRequest
 from annotation.work_state import WorkState, work_state
-from storage import HandOut, Origin, Progress, Project, QueueItem, Rejection, Run, Split, Store, SuggestWhen
+from storage import HandOut, Origin, Progress, Project, QueueItem, Rejection, Run, SentBack, Split, Store, SuggestWhen
 
 LEASE_SECONDS = 600
 EVALUATION_EVERY = 5  # every 5th sentence handed to a person is an evaluation sentence ...
@@ -30,7 +30,11 @@ REMEMBER_SECONDS = 1.0  # how old the counts in an answer may be where they are 
 
 @dataclass(frozen=True, slots=True)
 class BatchItem:
-    """A sentence on its way to a browser. `suggestions` are (start, end, label, confidence 0..1) of the run `run`."""
+    """A sentence on its way to a browser. `suggestions` are (start, end, label, confidence 0..1) of the run `run`.
+
+    One that was sent back to whoever annotated it has the comment as `note`, who sent it as `by`, and the annotation it is
+    about: its `spans` and id, which the next one `supersedes`.
+    """
 
     id: int
     tokens: tuple[str, ...]
@@ -40,9 +44,19 @@ class BatchItem:
     run: int | None
     reason: str
     suggestions: tuple[tuple[int, int, str, float], ...]
+    note: str | None = None
+    by: str | None = None
+    spans: tuple[tuple[int, int, str], ...] = ()
+    supersedes: str | None = None
 
     def to_dict(self) -> dict[str, object]:
         """The item as it travels."""
+        sent_back = {
+            "note": self.note,
+            "by": self.by,
+            "spans": list(map(list, self.spans)),
+            "supersedes": self.supersedes,
+        }
         return {
             "id": self.id,
             "tokens": list(self.tokens),
@@ -52,6 +66,7 @@ class BatchItem:
             "run": self.run,
             "reason": self.reason,
             "suggestions": [list(suggestion) for suggestion in self.suggestions],
+            **(sent_back if self.note is not None else {}),
         }
 
 
@@ -151,6 +166,9 @@ class Desk:
         answered = {draft.sentence_id for draft in request.outbox if draft.id in saved}
         held = [sentence_id for sentence_id in request.have if sentence_id not in answered]
         kept = set(store.renew(project.id, annotator_id, request.client, held, LEASE_SECONDS)) if held else set()
+        # What was sent back waits for this person alone, so it needs no lease.
+        returned = store.sent_back(project.id, annotator_id)
+        returned_ids = {item.sentence.id for item in returned}
         done = store.done(project.id, annotator_id)
         progress, work = self._counts(project)
         forgotten = self._forgotten(project, annotator_id, request.client, held, request.want - len(kept))
@@ -170,12 +188,15 @@ class Desk:
             nonce=request.nonce,
             acks=tuple(acks),
             rejects=tuple(rejects),
-            batch=tuple(_batch_item(hand_out, project, shown) for hand_out in handed),
+            batch=(
+                *(_returned_item(item, project) for item in returned if item.sentence.id not in held),
+                *(_batch_item(hand_out, project, shown) for hand_out in handed),
+            ),
             refreshed=tuple(
                 _batch_item(hand_out, project, shown) for hand_out in again if hand_out.sentence.id in kept
             ),
             run=shown,
-            drop=tuple(sentence_id for sentence_id in held if sentence_id not in kept),
+            drop=tuple(sentence_id for sentence_id in held if sentence_id not in kept | returned_ids),
             done=done,
             status=ProjectStatus(
                 labelled=progress.labelled,
@@ -362,6 +383,23 @@ def has_earned_suggestions(run: Run) -> bool:
     """Whether a run is so surely good that its suggestions help more than they mislead."""
     low, sentences = run.metrics.get("f1_low"), run.metrics.get("evaluation_sentences")
     return low is not None and sentences is not None and low >= EARNED_F1_LOW and sentences >= EARNED_SENTENCES
+
+
+def _returned_item(item: SentBack, project: Project) -> BatchItem:
+    return BatchItem(
+        id=item.sentence.id,
+        tokens=item.sentence.tokens,
+        spaces=item.sentence.spaces,
+        direction=project.settings.direction,
+        document=item.sentence.document,
+        run=None,
+        reason="",
+        suggestions=(),
+        note=item.comment,
+        by=item.by,
+        spans=tuple((span.start, span.end, span.label) for span in item.annotation.spans),
+        supersedes=item.annotation.id,
+    )
 
 
 def _batch_item(hand_out: HandOut, project: Project, shown_run: int | None) -> BatchItem:

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from platform import node
 
+from annotation import label_errors
 from annotation.loop import run_round
 from annotation.phases import RoundProgress
 from annotation.settings import Settings
@@ -85,13 +86,23 @@ class Pulse:
         with self._lock:
             self._project_id = self._latest = None
 
+    def go_on(self) -> None:
+        """Raises RunStopped when asked to stop, LeaseLost when another worker took over."""
+        if self.stop.is_set():
+            raise RunStopped("the worker was asked to stop")
+        with self._lock:
+            self._refuse_if_lost()
+
+    def _refuse_if_lost(self) -> None:
+        if self._lost:
+            raise LeaseLost("another worker has taken over this project")
+
     def __call__(self, progress: RoundProgress) -> None:
         """Take note of a round's progress. Raises RunStopped when asked to stop, LeaseLost when another took over."""
         if self.stop.is_set():
             raise RunStopped("the worker was asked to stop")
         with self._lock:
-            if self._lost:
-                raise LeaseLost("another worker has taken over this project")
+            self._refuse_if_lost()
             new_phase = self._latest is None or self._latest.phase != progress.phase
             self._latest = progress
             if new_phase or time.monotonic() - self._told_at >= TOLD_SECONDS:
@@ -196,7 +207,8 @@ class Worker:
     def _attend_under_lease(self, project: Project, pulse: Pulse) -> bool:
         last = self._store.last_run(project.id)
         orphaned = last is not None and last.state is RunState.RUNNING
-        if not orphaned and self._trigger.due(project, self._now()) is None:
+        checks = not orphaned and label_errors.due(self._store, project.id)
+        if not orphaned and not checks and self._trigger.due(project, self._now()) is None:
             return False
         if not self._store.take_lease(project.id, self.holder, LEASE_SECONDS):
             return False
@@ -206,6 +218,9 @@ class Worker:
             due = self._trigger.due(project, self._now())
             if due is not None:
                 self._run(project.id, due, pulse)
+            elif label_errors.due(self._store, project.id):
+                self._check_labels(project.id, pulse)
+                return True
             return due is not None or orphaned
         finally:
             self._store.release_lease(project.id, self.holder)
@@ -220,6 +235,18 @@ class Worker:
         finally:
             pulse.end()
         log.info("%s: run %d is done: %s", project.settings.name, run.id, run.message)
+
+    def _check_labels(self, project_id: int, pulse: Pulse) -> None:
+        """Look for errors among the labels; a training that is due comes first."""
+        project = self._store.project(project_id)
+        log.info("%s: the search for label errors begins", project.settings.name)
+        pulse.begin(project_id)
+        try:
+            tools = self._tools or real_tools()
+            found = label_errors.search(self._store, project, self._home, tools, pulse.go_on)
+        finally:
+            pulse.end()
+        log.info("%s: %d sentences are doubted", project.settings.name, len(found))
 
     def _fail_orphans(self, project_id: int) -> None:
         """Whoever holds the lease knows that no other run of the project is alive."""

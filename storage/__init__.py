@@ -38,14 +38,18 @@ from storage.records import (
     WorkerStatus,
 )
 from storage.review_records import (
+    Case,
     Decision,
     DecisionDraft,
     DecisionKind,
+    Doubt,
     ExportRow,
     Gold,
     GoldRule,
     History,
+    LabelCheck,
     LabelledSentence,
+    SentBack,
 )
 from storage.store import Store
 
@@ -57,10 +61,12 @@ __all__ = [
     "AnnotationDraft",
     "Annotator",
     "AuditEvent",
+    "Case",
     "Credentials",
     "Decision",
     "DecisionDraft",
     "DecisionKind",
+    "Doubt",
     "ExportRow",
     "Gold",
     "GoldRule",
@@ -69,6 +75,7 @@ __all__ = [
     "ImportCounts",
     "Invitation",
     "Label",
+    "LabelCheck",
     "LabelledSentence",
     "Member",
     "NewAccount",
@@ -84,6 +91,7 @@ __all__ = [
     "Run",
     "RunPrediction",
     "RunState",
+    "SentBack",
     "Sentence",
     "SkipReason",
     "Split",

@@ -49,6 +49,7 @@ def decide(connection: Connection, project_id: int, by: int, draft: DecisionDraf
         "decided_by": by,
         "decided_at": now(connection),
         "comment": draft.comment.strip(),
+        "run_id": draft.run_id,
         "annotation_seq": current[-1].seq,
         "supersedes": None if standing is None else standing.seq,
     }
@@ -110,13 +111,15 @@ def _sources(draft: DecisionDraft, current: list[Annotation]) -> list[Annotation
     sources = [annotation for annotation in current if annotation.id in draft.sources]
     if len(sources) != len(set(draft.sources)) or not sources:
         raise InvalidInput("a decision names current annotations of its sentence; look at it again")
-    if draft.kind is DecisionKind.TAKE and len(sources) != 1:
+    if draft.kind is DecisionKind.TAKE and draft.run_id is None and len(sources) != 1:
         raise InvalidInput("one version can be taken at a time; edit the sentence to merge two")
     return sources
 
 
 def _outcome(draft: DecisionDraft, sources: list[Annotation]) -> tuple[Status | None, tuple[Span, ...]]:
     """Status and spans that the decision gives the sentence; a flagged version that is taken counts as labelled."""
+    if draft.kind is DecisionKind.TAKE and draft.run_id is not None:
+        return Status.LABELLED, draft.spans
     if draft.kind is DecisionKind.TAKE:
         source = sources[0]
         return Status.SKIPPED if source.status is Status.SKIPPED else Status.LABELLED, source.spans

@@ -31,7 +31,7 @@ class DecisionDraft:
     """What an adjudicator wants, having seen the sentence with `seen_annotation` and `seen_decision` as newest rows.
 
     `sources` are ids of annotations: the one taken, those edited, those sent back. Of what is taken, status and spans
-    are the source's.
+    are the source's; with `run_id` what is taken is `spans`, a tagger's version, in place of the sources.
     """
 
     sentence_id: int
@@ -40,6 +40,7 @@ class DecisionDraft:
     spans: tuple[Span, ...] = ()
     status: Status = Status.LABELLED
     comment: str = ""
+    run_id: int | None = None
     seen_annotation: int = 0
     seen_decision: int = 0
 
@@ -73,6 +74,60 @@ class Gold:
     at: datetime
     annotations: tuple[Annotation, ...]  # those it comes from, oldest first; never empty
     decision: Decision | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A sentence as an adjudicator sees it: everybody's newest annotation, oldest first, and the decision that stands.
+
+    `authors` are those who annotated it in the tool and may not decide about it; `seen_decision` is 0 without any.
+    """
+
+    sentence: Sentence
+    annotations: tuple[Annotation, ...]
+    decision: Decision | None
+    gold: Gold | None
+    authors: frozenset[int]
+    names: Mapping[int, str]
+    seen_annotation: int
+    seen_decision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A sentence whose labels a tagger doubts that had not seen it, and what it would label.
+
+    `quality` is the chance, 0 to 1, of that given label of one word which the tagger thinks least likely; `sure`
+    whether it gives another one there a chance of 0.8 at least.
+    """
+
+    sentence_id: int
+    quality: float
+    sure: bool
+    spans: tuple[Span, ...]
+    run_id: int  # the run as whose tagger it was trained
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCheck:
+    """One search for errors among the labels."""
+
+    run_id: int
+    folds: int
+    n_sentences: int
+    watermark: int
+    decision_watermark: int
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SentBack:
+    """A sentence on its way back to who annotated it: their annotation, the comment, and the name of who sent it."""
+
+    sentence: Sentence
+    annotation: Annotation
+    comment: str
+    by: str
 
 
 @dataclass(frozen=True, slots=True)

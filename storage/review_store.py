@@ -1,8 +1,10 @@
 """The part of a Store that decides what counts: gold decisions, and the history of a sentence."""
 
-from storage import _decisions
+from collections.abc import Sequence
+
+from storage import _cases, _decisions, _doubts
 from storage.database import Database
-from storage.review_records import Decision, DecisionDraft, History
+from storage.review_records import Case, Decision, DecisionDraft, Doubt, History, LabelCheck, SentBack
 
 
 class ReviewStore:
@@ -26,3 +28,43 @@ class ReviewStore:
     def history(self, project_id: int, sentence_id: int) -> History:
         """Everything that was ever said of a sentence of the project; NotFound."""
         return self._database.read(_decisions.history, project_id, sentence_id)
+
+    def disputed(self, project_id: int) -> list[Case]:
+        """The sentences that several people annotated or somebody flagged, in import order, decided or not."""
+        return self._database.read(_cases.disputed, project_id)
+
+    def decided(self, project_id: int) -> list[Case]:
+        """The sentences about which a decision stands, the newest decision first."""
+        return self._database.read(_cases.decided, project_id)
+
+    def cases(self, project_id: int, sentence_ids: Sequence[int]) -> list[Case]:
+        """Those of these sentences of the project that somebody annotated, as an adjudicator sees them, by id."""
+        return self._database.read(_cases.cases, project_id, sentence_ids)
+
+    def sent_back(self, project_id: int, annotator_id: int) -> list[SentBack]:
+        """What this person annotated, and somebody sent back to them, and they have not annotated anew; oldest first."""
+        return self._database.read(_cases.sent_back, project_id, annotator_id)
+
+    # Suspected errors.
+
+    def save_label_check(
+        self, run_id: int, folds: int, n_sentences: int, seen: tuple[int, int], doubts: Sequence[Doubt]
+    ) -> None:
+        """Keep a search for errors that has `seen` annotations and decisions up to these numbers. NotFound: the run."""
+        self._database.write(_doubts.save, run_id, folds, n_sentences, seen, doubts)
+
+    def last_label_check(self, project_id: int) -> LabelCheck | None:
+        """The project's newest search for errors, None before the first."""
+        return self._database.read(_doubts.last, project_id)
+
+    def label_doubts(self, project_id: int) -> list[Doubt]:
+        """What the newest search doubts of sentences nobody has annotated or decided about since, the worst first."""
+        return self._database.read(_doubts.doubts, project_id)
+
+    def request_label_check(self, project_id: int, requested: bool = True) -> None:
+        """Somebody wants a search for errors, or it has been answered. NotFound."""
+        self._database.write(_doubts.set_request, project_id, requested)
+
+    def label_check_requested(self, project_id: int) -> bool:
+        """Whether somebody wants a search for errors now. NotFound."""
+        return self._database.read(_doubts.requested, project_id)

@@ -1,9 +1,13 @@
 """The tables of the review: what was decided about sentences, from which annotations. Rows are only ever added."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
+    JSON,
+    BigInteger,
     CheckConstraint,
+    Float,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -15,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.tables import Base, RowId, UtcDateTime, of_run, of_sentence, one_of
+from storage.tables import Base, RowId, UtcDateTime, of_run, of_sentence, one_of, only_split
 
 
 def of_decision() -> ForeignKeyConstraint:
@@ -101,3 +105,46 @@ class GoldDecisionSpans(Base):
     start: Mapped[int]
     end: Mapped[int]
     label: Mapped[str] = mapped_column(String(100))
+
+
+class LabelChecks(Base):
+    """One search for errors among the labels, by taggers that each left out a part of them.
+
+    The taggers were trained like that of the run. `watermark` and `decision_watermark`: what the search has seen.
+    """
+
+    __tablename__ = "label_checks"
+    __table_args__ = (
+        UniqueConstraint("id", "project_id"),
+        of_run(),
+        CheckConstraint("folds >= 2", name="folds"),
+        Index(None, "project_id"),
+    )
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    project_id: Mapped[int] = mapped_column(RowId, ForeignKey("projects.id"))
+    run_id: Mapped[int] = mapped_column(RowId)
+    folds: Mapped[int]
+    n_sentences: Mapped[int]
+    watermark: Mapped[int] = mapped_column(BigInteger)
+    decision_watermark: Mapped[int] = mapped_column(BigInteger)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class LabelDoubts(Base):
+    """What a tagger that had not seen a sentence would label, where it doubts what people labelled."""
+
+    __tablename__ = "label_doubts"
+    __table_args__ = (
+        PrimaryKeyConstraint("check_id", "sentence_id"),
+        ForeignKeyConstraint(["check_id", "project_id"], ["label_checks.id", "label_checks.project_id"]),
+        of_sentence(),
+        only_split("pool"),
+        CheckConstraint("quality >= 0 AND quality <= 1", name="quality"),
+    )
+    check_id: Mapped[int] = mapped_column(RowId)
+    sentence_id: Mapped[int] = mapped_column(RowId)
+    project_id: Mapped[int] = mapped_column(RowId)
+    split: Mapped[str] = mapped_column(String(10))
+    quality: Mapped[float] = mapped_column(Float)
+    sure: Mapped[bool]
+    spans: Mapped[list[list[Any]]] = mapped_column(JSON)

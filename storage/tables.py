@@ -135,6 +135,7 @@ class Projects(Base):
     overlap_share: Mapped[float] = mapped_column(Float, server_default="0.1")
     split_salt: Mapped[str] = mapped_column(String(64))
     retrain_requested: Mapped[bool]
+    check_requested: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

@@ -55,6 +55,12 @@ def example_rows(store: Store, raw: RawDatabase) -> dict[str, Row]:
     take = DecisionDraft(annotated, DecisionKind.TAKE, (old.id,), seen_annotation=seq)
     taken = store.decide(project.id, store.annotator("Baraka").id, take)
     raw.execute("DELETE FROM gold_decision_sources")
+    check = {"id": 60, "project": project.id, "run": run, "at": at}
+    raw.execute(
+        "INSERT INTO label_checks (id, project_id, run_id, folds, n_sentences, watermark, decision_watermark, made_at) "
+        "VALUES (:id, :project, :run, 3, 1, 0, 0, :at)",
+        **check,
+    )
     fresh = add_pool(store, project, 1)[0]
     of_pool = {"sentence_id": fresh, "project_id": project.id, "split": "pool"}
     settings = {"language": "", "direction": "auto", "guidelines": "", "strategy": "", "system": "", "preset": ""}
@@ -105,6 +111,17 @@ def example_rows(store: Store, raw: RawDatabase) -> dict[str, Row]:
             "end": 2,
             "label": "PER",
         },
+        "label_checks": {
+            "id": 70,
+            "project_id": project.id,
+            "run_id": run,
+            "folds": 3,
+            "n_sentences": 1,
+            "watermark": seq,
+            "decision_watermark": 0,
+            "made_at": at,
+        },
+        "label_doubts": {**of_pool, "check_id": 60, "quality": 0.1, "sure": True, "spans": "[]"},
         "suggestions": {**of_pool, "run_id": run, "spans": "[]", "word_confidence": "[]"},
         "scores": {**of_pool, "run_id": run, "score": 0.5},
         "hidden_sentences": {**of_pool, "run_id": run, "like_sentence": annotated},
@@ -282,6 +299,12 @@ BROKEN: list[tuple[str, Row, str]] = [
     ("gold_decision_spans", {"start": 2}, "order"),
     ("gold_decision_spans", {"start": 0}, "unique"),
     ("gold_decision_spans", {"label": "DATE"}, FOREIGN_KEY),
+    ("label_checks", {"folds": 1}, "folds"),
+    ("label_checks", {"run_id": "@foreign_run"}, FOREIGN_KEY),
+    ("label_doubts", {"quality": 1.1}, "quality"),
+    ("label_doubts", {"check_id": 999}, FOREIGN_KEY),
+    ("label_doubts", {"sentence_id": "@reserved", "split": "reserve"}, "only_pool"),
+    ("label_doubts", {"sentence_id": "@foreign"}, FOREIGN_KEY),
     *(
         (table, change, constraint)
         for table in ("suggestions", "scores", "run_training_sentences")

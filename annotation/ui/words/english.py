@@ -56,6 +56,7 @@ WORDS = {
     "mine": "{n} by you",
     "done_of": "{n} of {all} labelled",
     "why_this": "Why this sentence: {reason}",
+    "sent_back": "{by} sends this back to you: {note}",
     "done_already": "You have done this one. Enter saves a change, Shift + U goes on.",
     "minute_left": "less than a minute left",
     "minutes_left": "about {n} min left",

@@ -56,6 +56,7 @@ WORDS = {
     "mine": "{n} zako",
     "done_of": "{n} kati ya {all} zimewekwa alama",
     "why_this": "Kwa nini sentensi hii: {reason}",
+    "sent_back": "{by} anakurudishia sentensi hii: {note}",
     "done_already": "Umeshamaliza hii. Enter huhifadhi mabadiliko, Shift + U huendelea.",
     "minute_left": "imebaki chini ya dakika moja",
     "minutes_left": "zimebaki kama dakika {n}",

@@ -137,7 +137,10 @@ class EdgeView {
   drawMeta(item) {
     const reason = item?.sentence.reason;
     const again = item?.sent ? say("done_already") : "";
-    this.#text(".reason", again || (reason ? say("why_this", { reason }) : ""));
+    const note = item && !item.sent && item.sentence.note;
+    const back = note ? say("sent_back", { by: item.sentence.by, note }) : "";
+    this.#text(".reason", again || back || (reason ? say("why_this", { reason }) : ""));
+    this.find(".reason").classList.toggle("note", Boolean(back));
     this.#text(".document", item?.sentence.document ?? "");
   }
 

@@ -41,18 +41,30 @@ class Session {
 
   receive(batch, run) {
     this.run = run;
+    this.#takeBack(batch);
     const known = new Set([...this.queue, ...this.history].map((item) => item.sentence.id));
     if (this.open) known.add(this.open.sentence.id);
     for (const sentence of batch) {
       if (known.has(sentence.id) || this.outbox.holdsSentence(sentence.id)) continue;
       known.add(sentence.id);
-      this.queue.push(this.#newItem(sentence));
+      if (sentence.note) this.queue.unshift(this.#newItem(sentence));
+      else this.queue.push(this.#newItem(sentence));
     }
     if (!this.open) this.#next();
   }
 
+  // What was sent back is no longer done: it comes as a sentence of its own, not as one to go back to.
+  #takeBack(batch) {
+    const back = new Set(batch.filter((s) => s.note && !this.outbox.holdsSentence(s.id)).map((s) => s.id));
+    if (!back.size) return;
+    this.history = this.history.filter((item) => !back.has(item.sentence.id));
+    this.historyChanged = true;
+  }
+
   #newItem(sentence) {
-    const spans = suggestedSpans(sentence, this.labels);
+    const spans = sentence.note
+      ? sentence.spans.map(([start, end, label]) => ({ start, end, label }))
+      : suggestedSpans(sentence, this.labels);
     const first = spans[0] ?? { start: 0, end: 1 };
     return { ...emptyItem(sentence), spans, anchor: first.start, focus: first.end - 1, suggestedBy: this.run };
   }
@@ -206,7 +218,7 @@ class Session {
       time: Math.max(Date.now(), before ? before.time + 1 : 0),
       milliseconds: Math.round(item.milliseconds),
       run: item.sentence.run,
-      supersedes: before?.id ?? null,
+      supersedes: before?.id ?? item.sentence.supersedes ?? null,
     };
     this.outbox.put(annotation);
     // What was sent is the person's word now, also where they only agreed with the tagger.
