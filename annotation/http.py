@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from annotation.accounts import NotSignedIn, TooManyTries
-from maner_core.errors import DatabaseUnavailable, InvalidInput, ManerError, NotAllowed, NotFound, Refused
+from annotation.sync_request import OutdatedPage
+from maner_core.errors import DatabaseFull, DatabaseUnavailable, InvalidInput, ManerError, NotAllowed, NotFound, Refused
 
 MAX_BODY = 1_000_000  # bytes of a request
 CSRF_HEADER = ("x-requested-with", "maner")  # a page of another site cannot send it
@@ -23,6 +24,8 @@ _STATUSES: tuple[tuple[type[ManerError], int], ...] = (
     (NotSignedIn, 401),
     (TooLarge, 413),
     (TooManyTries, 429),
+    (OutdatedPage, 426),
+    (DatabaseFull, 507),
     (DatabaseUnavailable, 503),
     (NotAllowed, 403),
     (NotFound, 404),

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from maner_core.errors import InvalidInput
+from maner_core.errors import InvalidInput, ManerError
 from maner_core.spans import Span
 from storage import AnnotationDraft, SkipReason, Status
 
+PROTOCOL = 1  # one more whenever an open page of the last release could not go on with this one; sync.js has it too
 MAX_OUTBOX = 200  # annotations in one request; a longer outbox is sent in slices, oldest first
 MAX_HAVE = 200  # sentences one tab may hold
 MAX_WANT = 50  # sentences one tab may ask for
@@ -20,6 +21,10 @@ MAX_ID = 2**63 - 1  # the largest id a database row can have
 MAX_MILLISECONDS = 24 * 60 * 60 * 1_000  # longer than a day on one sentence is a computer that slept
 
 T = TypeVar("T")
+
+
+class OutdatedPage(ManerError):
+    """A page of another release asks; reloading brings it this one's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +44,13 @@ class SyncRequest:
 
     @classmethod
     def parse(cls, body: object) -> "SyncRequest":
-        """The request in a decoded JSON body. Raises InvalidInput naming the field that is wrong and what it must be."""
+        """The request in a decoded JSON body. Raises InvalidInput naming the field that is wrong and what it must be.
+
+        OutdatedPage where the page is of another release.
+        """
         fields = _object(body, "the request")
+        if _integer(fields.get("protocol", 1), "protocol", 0, MAX_ID) != PROTOCOL:
+            raise OutdatedPage("The tool was upgraded while this page was open; reload the page. Your work is kept.")
         have = _list(fields, "have", MAX_HAVE, lambda value, where: _integer(value, where, 0, MAX_ID))
         return cls(
             seq=_integer(_get(fields, "seq"), "seq", 0, MAX_ID),

@@ -13,6 +13,7 @@ ManerError
  │   ├─ NotAllowed          this person may not do that
  │   └─ DatabaseTooNew      the database was written by a newer release
  ├─ DatabaseUnavailable     the database does not answer now; nothing was changed, the same call may work later
+ │   └─ DatabaseFull        its disk is full
  └─ RunFailed               a training or scoring run ended without a result
      ├─ RunStopped          the worker was asked to stop meanwhile
      └─ LeaseLost           somebody else works on this project now
@@ -88,6 +89,10 @@ class DatabaseTooNew(Refused):
 
 class DatabaseUnavailable(ManerError):
     """The database cannot be reached, is locked or full; the call changed nothing and may be repeated."""
+
+
+class DatabaseFull(DatabaseUnavailable):
+    """There is no room for the change; once somebody has made some, the same call works."""
 
 
 # A run ended without a result.

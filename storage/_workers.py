@@ -10,15 +10,17 @@ from storage.database import now, upsert
 from storage.records import AuditEvent, WorkerStatus
 from storage.tables import AuditEvents, WorkerLeases, Workers
 
+LONGEST_LEASE = timedelta(hours=1)
+"""No worker asks for more: a lease that lasts longer was written before the clock was set back."""
+
 
 def take_lease(connection: Connection, project_id: int, holder: str, seconds: float) -> bool:
     """Whether the holder now has the project to itself: it was free, run out, or its own already."""
     at = now(connection)
+    is_free = or_(WorkerLeases.holder == holder, WorkerLeases.until <= at, WorkerLeases.until > at + LONGEST_LEASE)
     row = {"project_id": project_id, "holder": holder, "until": at + timedelta(seconds=seconds)}
     taken = connection.execute(
-        update(WorkerLeases)
-        .where(WorkerLeases.project_id == project_id, or_(WorkerLeases.holder == holder, WorkerLeases.until <= at))
-        .values(row)
+        update(WorkerLeases).where(WorkerLeases.project_id == project_id, is_free).values(row)
     ).rowcount
     if not taken:
         upsert(connection, WorkerLeases, [row], ["project_id"], [])

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from maner_core.errors import DatabaseUnavailable, InvalidConfig, InvalidInput, Refused
+from maner_core.errors import DatabaseFull, DatabaseUnavailable, InvalidConfig, InvalidInput, Refused
 from storage.tables import Base
 
 BUSY_SECONDS: float = 30
@@ -38,6 +38,7 @@ WRITE = "maner_write"
 DEADLOCK_STATES = {"40001", "40P01"}  # serialization failure, deadlock: PostgreSQL asks to repeat the transaction
 MANY_ROWS = 500  # new rows that change what a database should know of a table
 MOST_PARAMETERS = 5_000  # of one statement: either database takes more
+DISK_FULL = "53100"  # PostgreSQL; SQLite has a result code of its own
 UNDEFINED_TABLE = "42P01"  # PostgreSQL; SQLite says "no such table" as an operational error
 TO_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 SERVER_TIME = select(func.clock_timestamp())
@@ -227,8 +228,19 @@ def _translated_errors() -> Iterator[None]:
         if getattr(error.orig, "sqlstate", None) != UNDEFINED_TABLE:
             raise
         raise DatabaseUnavailable(f"the database is not migrated yet: {_first_line(error)}") from error
-    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
+    except exc.OperationalError as error:
+        if _is_full(error.orig):
+            raise DatabaseFull(
+                "the disk of the database is full, so nothing was saved; make room and try again"
+            ) from error
         raise DatabaseUnavailable(f"the database does not answer: {_first_line(error)}; try again") from error
+    except (exc.InterfaceError, exc.TimeoutError) as error:
+        raise DatabaseUnavailable(f"the database does not answer: {_first_line(error)}; try again") from error
+
+
+def _is_full(error: object) -> bool:
+    full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return full or getattr(error, "sqlstate", None) == DISK_FULL
 
 
 def _first_line(error: exc.SQLAlchemyError) -> str:

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -390,10 +391,12 @@ def run_when_free(store: Store, home: Path, project: Project) -> list[Run]:
     return store.runs(project.id)
 
 
-@pytest.mark.parametrize("phase", ["training", "evaluating", "scoring", "suggesting", "finish"])
+@pytest.mark.parametrize("phase", ["adapting", "training", "evaluating", "scoring", "suggesting", "finish"])
 def test_a_worker_killed_in_any_phase_is_followed_by_one_that_does_the_round(
     store: Store, home: Path, project: Project, phase: str
 ) -> None:
+    if phase == "adapting":
+        store.update_project(project.id, replace(project.settings, adaptation="before"))
     label(store, project, 60)
     process = start_stub(home, phase)
     wait_until_there(process)

@@ -72,6 +72,11 @@ WORDS = {
     "gone_advice": "Mradi huu haupo tena kwako. Kazi ambayo haijatumwa inabaki kwenye kivinjari hiki.",
     "refused": "Haijaunganishwa",
     "refused_advice": "Seva haikupokea kazi ya ukurasa huu. Pakia ukurasa upya; kazi yako imehifadhiwa.",
+    "outdated": "Toleo jipya",
+    "outdated_advice": "Programu ilisasishwa wakati ukurasa huu ukiwa wazi. Pakia ukurasa upya; kazi yako imehifadhiwa.",
+    "full": "Seva imejaa",
+    "full_advice": "Diski ya seva imejaa. Kazi yako imehifadhiwa kwenye kivinjari hiki "
+    "na itatumwa tena; mwambie kiongozi wa mradi wako.",
     "busy": "Seva ina shughuli",
     "busy_advice": "Seva haina nafasi kwa sasa. Kazi yako imehifadhiwa kwenye kivinjari hiki na itatumwa tena.",
     "offline_short": "Nje ya mtandao",

@@ -11,6 +11,10 @@ function savedWords(outbox, sync) {
       return [say("ended"), "bad", advice("ended_advice")];
     case "gone":
       return [say("gone"), "bad", advice("gone_advice")];
+    case "outdated":
+      return [say("outdated"), "bad", advice("outdated_advice")];
+    case "full":
+      return [say("full"), "bad", advice("full_advice")];
     case "refused":
       return [say("refused"), "bad", advice("refused_advice") + (sync.problem ? ` (${sync.problem})` : "")];
     case "busy":

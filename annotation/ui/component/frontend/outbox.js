@@ -49,7 +49,8 @@ class Shelf {
 }
 
 // Annotations by id, one storage key each: two tabs never read, change and write the same key, so neither can undo
-// the other. Only ids and offsets are stored, never the text of a sentence.
+// the other. Only ids and offsets are stored, never the text of a sentence. An upgrade finds here what pages of earlier
+// releases left: whoever changes the form of an annotation changes those it reads.
 class Outbox {
   // An entry so old belongs to a tab that is gone: whoever finds it sends it. Sending twice does no harm.
   static ORPHANED_AFTER_MS = 20000;
@@ -111,12 +112,12 @@ class Outbox {
     return false;
   }
 
-  // Take over what tabs that are gone left behind.
+  // Take over what tabs that are gone left behind. What a clock that was set back says is to come is old, too.
   adopt(minimumAge = Outbox.ORPHANED_AFTER_MS) {
     for (const id of this.shelf.names()) {
       if (this.waiting.has(id)) continue;
       const annotation = this.shelf.read(id);
-      if (annotation?.id === id && Date.now() - annotation.time >= minimumAge) this.waiting.set(id, annotation);
+      if (annotation?.id === id && Math.abs(Date.now() - annotation.time) >= minimumAge) this.waiting.set(id, annotation);
     }
   }
 }

@@ -4,6 +4,8 @@
 // the JSON route beside the pages; where a host does not serve that route (it answers with a web page, not JSON), the
 // same request travels as a trigger of the Streamlit component and the answer comes back in its data.
 class Sync {
+  // Which form of requests and answers this page speaks: annotation/sync_request.py says when it changes.
+  static PROTOCOL = 1;
   static WANT = 20; // sentences to hold
   static LOW = 10; // ask for more at so many
   static POLL_MS = 5000;
@@ -12,8 +14,8 @@ class Sync {
   static MOST_AT_ONCE = 200; // the server takes no more annotations in one request
   static KEEPALIVE_BYTES = 60000; // what browsers still send while the tab closes
 
-  // state: "ok" | "offline" | "busy" | "ended" (the token is no longer taken) | "gone" (no such project) |
-  // "refused" (the server does not understand us)
+  // state: "ok" | "offline" | "busy" | "full" (its disk is) | "ended" (the token is no longer taken) | "gone" (no such
+  // project) | "outdated" (the tool was upgraded under this page) | "refused" (the server does not understand us)
   constructor(session, onAnswer, onState) {
     this.session = session;
     this.onAnswer = onAnswer;
@@ -65,6 +67,7 @@ class Sync {
   #send() {
     const { outbox, held } = this.session;
     const request = {
+      protocol: Sync.PROTOCOL,
       seq: ++this.seq,
       nonce: this.nonce,
       client: this.session.client,
@@ -111,6 +114,8 @@ class Sync {
   #onError(status, why) {
     if (status === 401) return this.#failed("ended");
     if (status === 404) return this.#failed("gone", why);
+    if (status === 426) return this.#failed("outdated");
+    if (status === 507) return this.#failed("full");
     if (status === 400 || status === 413) return this.#narrow(why);
     return status < 500 ? this.#failed("refused", why) : this.#failed("busy");
   }
