@@ -10,7 +10,6 @@ import numpy as np
 
 from annotation.phases import Phase, Phases
 from annotation.sampling import (
-    ACQUISITION_FUNCTIONS,
     NEEDS_STATES,
     RANDOM_REASON,
     Cost,
@@ -23,6 +22,7 @@ from annotation.sampling import (
     Stream,
     Timed,
     WordStates,
+    acquisition_function,
     alike_by_cosine,
     mnlp,
     neighbours,
@@ -102,7 +102,7 @@ class Chooser:
         of = "" if len(pool.read) == n else f" of {n}"
         self.read_pool(pool, pool.read.tolist(), "scoring", f"Scoring {len(pool.read)}{of} sentences")
         pool.arrays = self.arrays(pool)
-        acquisition = ACQUISITION_FUNCTIONS.get(self.project.settings.strategy)
+        acquisition = acquisition_function(self.project.settings.strategy)
         if acquisition is not None:
             scores = acquisition(pool.arrays).tolist()
             pool.scores = dict(zip(pool.read.tolist(), scores, strict=True))

@@ -15,10 +15,10 @@ import typer
 
 from annotation.backup_cli import backup_command, restore_command
 from annotation.settings import Settings
+from annotation.simulate_cli import simulate_command
 from annotation.terminal import AsJson, ProjectName, open_store, print_json
 from annotation.user_cli import users
 from annotation.whole_file import whole_file
-from maner_core.encoding import INPUT_SCHEMES
 from maner_core.errors import InvalidInput, ManerError, NotFound
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ app = typer.Typer(
 app.add_typer(users, name="user")
 app.command("backup")(backup_command)
 app.command("restore")(restore_command)
+app.command("simulate")(simulate_command)
 
 UseAs = Literal["pool", "gold", "evaluation"]
 
@@ -148,44 +149,6 @@ def worker_command(
     from annotation.worker import main as run_worker
 
     raise typer.Exit(run_worker(Settings.from_environment(), once=once))
-
-
-@app.command("simulate")
-def simulate_command(
-    train: Annotated[Path, typer.Option(help="File with gold tags to label from.")],
-    test: Annotated[Path, typer.Option(help="File with gold tags to evaluate on.")],
-    out: Annotated[Path, typer.Option(help="Folder for the results; a run broken off goes on there.")],
-    strategy: Annotated[list[str] | None, typer.Option(help="Query strategy; give it again for more.")] = None,
-    seeds: Annotated[int, typer.Option(help="Repetitions.")] = 3,
-    seed_size: Annotated[int, typer.Option(help="Random sentences labelled first.")] = 50,
-    batch: Annotated[int, typer.Option(help="Labels between two trainings.")] = 25,
-    budget: Annotated[int, typer.Option(help="Labels at the end.")] = 300,
-    preset: Annotated[str, typer.Option(help="Training preset: default or paper.")] = "default",
-    backbone: Annotated[str, typer.Option(help="bundled, a hub id or a folder.")] = "bundled",
-    system: Annotated[str, typer.Option(help=f"Input scheme: {', '.join(INPUT_SCHEMES)}.")] = "maner",
-    pool_limit: Annotated[int | None, typer.Option(help="Use so many sentences of the training file.")] = None,
-    test_limit: Annotated[int | None, typer.Option(help="Use so many sentences of the test file.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Compare query strategies on labelled files, gold tags in place of an annotator."""
-    from annotation.simulation import SimulationConfig, as_table, simulate
-
-    config = SimulationConfig(
-        strategies=tuple(strategy or ("random", "mnlp")),
-        seeds=seeds,
-        seed_size=seed_size,
-        batch=batch,
-        budget=budget,
-        preset=preset,
-        overrides={"backbone": backbone, "system": system},
-        pool_limit=pool_limit,
-        test_limit=test_limit,
-    )
-    means = simulate(train, test, out, config, show_progress=sys.stderr.isatty())
-    if as_json:
-        print_json({"out": str(out), "means": [asdict(mean) for mean in means]})
-    else:
-        typer.echo(as_table(means))
 
 
 # Import.

@@ -20,12 +20,13 @@ from annotation.sampling import (
     QUERY_STRATEGIES,
     AcquisitionFunction,
     Pool,
+    acquisition_function,
     mnlp,
     query_strategy,
     random,
     top,
 )
-from maner_core.errors import InvalidInput, UnknownName
+from maner_core.errors import InvalidConfig, InvalidInput, UnknownName
 
 OF_ONE_SENTENCE = sorted(set(ACQUISITION_FUNCTIONS) - {"density"})
 """Scores that are made of the sentence alone; density compares it with the others by definition."""
@@ -205,3 +206,29 @@ def test_sampling_sees_neither_torch_nor_sql() -> None:
                 root = module.partition(".")[0]
                 assert root in allowed, f"{file.name}: {module}"
                 assert root != "annotation" or module.startswith("annotation.sampling"), f"{file.name}: {module}"
+
+
+def test_a_strategy_may_be_asked_for_with_other_parameters() -> None:
+    pool = make_pool(20)
+    plain = acquisition_function("ent_mnlp:alpha=1,gamma=0,weighted=0")
+    assert plain is not None
+    np.testing.assert_allclose(plain(pool), ACQUISITION_FUNCTIONS["mnlp"](pool))
+    assert len(query_strategy("ent_mnlp:gamma=0")(pool, 5, np.random.default_rng(0))) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ent_mnlp:beta=1", "no parameter 'beta'; it has alpha, beta_w, gamma, weighted"),
+        ("mnlp:alpha=1", "it has none"),
+        ("kmeans:k=3", "no query strategy 'kmeans:k=3'"),
+    ],
+)
+def test_a_parameter_that_a_strategy_lacks_is_refused(name: str, message: str) -> None:
+    with pytest.raises(UnknownName, match=message):
+        query_strategy(name)
+
+
+def test_a_parameter_that_is_no_number_is_refused() -> None:
+    with pytest.raises(InvalidConfig, match="alpha of 'ent_mnlp' is 'much'"):
+        query_strategy("ent_mnlp:alpha=much")

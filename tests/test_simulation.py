@@ -5,16 +5,31 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from loop_helpers import gold_spans, sentence_tokens
 from stub_tagger import STUB
 
-from annotation.simulation import Mean, Point, SimulationConfig, as_table, read_points, simulate, summarise
+from annotation.simulation import (
+    AnnotatorNoise,
+    GoldSet,
+    Mean,
+    Point,
+    SimulationConfig,
+    as_table,
+    gold_sets,
+    read_points,
+    simulate,
+    summarise,
+    write_results,
+)
+from annotation.simulation.annotator import noisy
 from annotation.tagging import Tools
 from maner_core.errors import InvalidConfig, InvalidInput, UnknownName
-from maner_core.spans import spans_to_tags
+from maner_core.spans import Span, spans_to_tags
 
-CONFIG = SimulationConfig(strategies=("random", "mnlp"), seeds=2, seed_size=50, batch=20, budget=90)
+CONFIG = SimulationConfig(strategies=("random", "mnlp"), seeds=2, seed_size=50, batch=20, budget=90, stale=False)
+NOISE = AnnotatorNoise(dropped=0.1, shifted=0.1, confused=0.1)
 QUICK = replace(CONFIG, strategies=("random",), seeds=1, budget=50)
 
 
@@ -49,7 +64,7 @@ class CountingTools:
 
 
 def run(files: tuple[Path, Path], out: Path, config: SimulationConfig = CONFIG, tools: Tools = STUB) -> list[Mean]:
-    return simulate(*files, out, config, tools=tools, show_progress=False)
+    return simulate([GoldSet("habari", *files)], out, config, tools=tools, show_progress=False)
 
 
 def without_times(points: Sequence[Point]) -> list[Point]:
@@ -79,7 +94,7 @@ def test_every_repetition_has_a_point_at_each_size(files: tuple[Path, Path], tmp
 
 
 def test_ten_rounds_are_the_same_when_run_again(files: tuple[Path, Path], tmp_path: Path) -> None:
-    config = SimulationConfig(strategies=("mnlp",), seeds=1, seed_size=50, batch=10, budget=140)
+    config = SimulationConfig(strategies=("mnlp",), seeds=1, seed_size=50, batch=10, budget=140, noise=NOISE)
     for name in ("first", "again"):
         run(files, tmp_path / name, config)
     first, again = (without_times(read_points(tmp_path / name / "points.csv")) for name in ("first", "again"))
@@ -132,8 +147,13 @@ def test_results_under_other_settings_are_not_continued(files: tuple[Path, Path]
 
 def test_the_summary_a_figure_and_its_page_are_written(files: tuple[Path, Path], tmp_path: Path) -> None:
     run(files, tmp_path / "out", QUICK)
+    write_results(tmp_path / "out")
     written = {file.name for file in (tmp_path / "out").iterdir()}
-    assert written == {"settings.json", "points.csv", "summary.csv", "curve.json", "curve.html"}
+    assert written == {
+        "settings.json",
+        *("points.csv", "summary.csv", "savings.csv", "areas.csv"),
+        *("curve.json", "curve.html", "curve.svg"),
+    }
     assert "vega-lite" in (tmp_path / "out" / "curve.json").read_text(encoding="utf-8")
 
 
@@ -145,7 +165,7 @@ def test_limits_draw_a_smaller_pool_and_test_file(files: tuple[Path, Path], tmp_
 
 def point(strategy: str, seed: int, labels: int, f1: float) -> Point:
     values = {item.name: 0 for item in fields(Point)}
-    return Point(**{**values, "strategy": strategy, "seed": seed, "labels": labels, "f1": f1})  # type: ignore[arg-type]
+    return Point(**{**values, "set": "swa", "strategy": strategy, "seed": seed, "labels": labels, "f1": f1})  # type: ignore[arg-type]
 
 
 def test_the_summary_is_mean_and_sample_deviation_over_the_seeds() -> None:
@@ -191,3 +211,94 @@ def test_files_without_entities_are_refused(files: tuple[Path, Path], tmp_path: 
 def test_the_sizes_end_at_the_budget() -> None:
     assert replace(CONFIG, batch=25).sizes == [50, 75, 90]
     assert replace(CONFIG, budget=50).sizes == [50]
+
+
+def test_trainings_may_be_asked_for_at_any_numbers_of_labels() -> None:
+    assert replace(CONFIG, at=(75, 100, 300)).sizes == [50, 75, 100, 300]
+
+
+# As in life.
+
+
+def test_while_a_tagger_is_trained_people_label_what_the_one_before_has_chosen(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    run(files, tmp_path / "stale", replace(CONFIG, seeds=1, budget=110, stale=True))
+    run(files, tmp_path / "fresh", replace(CONFIG, seeds=1, budget=110))
+    stale, fresh = (
+        {(point.strategy, point.labels): point for point in read_points(tmp_path / name / "points.csv")}
+        for name in ("stale", "fresh")
+    )
+    assert stale["mnlp", 50].chosen == fresh["mnlp", 50].chosen
+    assert stale["mnlp", 70].chosen == stale["random", 70].chosen  # nothing was ranked yet when these were taken
+    assert stale["mnlp", 90].chosen != stale["random", 90].chosen
+    assert fresh["mnlp", 70].chosen != fresh["random", 70].chosen
+
+
+def test_sentences_chosen_by_doubt_take_longer_in_the_model(files: tuple[Path, Path], tmp_path: Path) -> None:
+    run(files, tmp_path / "out", replace(CONFIG, seeds=1))
+    points = read_points(tmp_path / "out" / "points.csv")
+    by_chance = [point for point in points if point.strategy == "random" or point.labels == 50]
+    assert all(point.hard_minutes == point.minutes > 0 for point in by_chance)
+    assert all(
+        point.minutes < point.hard_minutes < point.minutes / 0.78
+        for point in points
+        if point.strategy == "mnlp" and point.labels > 50
+    )
+
+
+def test_several_sets_are_told_apart_and_named_by_file_or_folder(files: tuple[Path, Path], tmp_path: Path) -> None:
+    both = [GoldSet("one", *files), GoldSet("two", *files)]
+    means = simulate(both, tmp_path / "out", replace(CONFIG, seeds=1, budget=60), tools=STUB, show_progress=False)
+    assert {mean.set for mean in means} == {"one", "two"}
+    assert {saving.set for saving in write_results(tmp_path / "out")} == {"one", "two", "all sets"}
+    assert (tmp_path / "out" / "savings.svg").exists()
+    named = gold_sets(
+        [Path("a/swa/train.txt"), Path("a/hin.conll")], [Path("a/swa/test.txt"), Path("a/hin-test.conll")]
+    )
+    assert [each.name for each in named] == ["swa", "hin"]
+    with pytest.raises(InvalidInput, match="go by the name 'swa'"):
+        gold_sets([Path("a/swa/train.txt"), Path("b/swa/train.txt")], [Path("x"), Path("y")])
+    with pytest.raises(InvalidInput, match="1 training files and 2 test files"):
+        gold_sets([Path("a")], [Path("b"), Path("c")])
+
+
+# Errors of the annotator.
+
+GOLD = (Span(0, 2, "PER"), Span(3, 4, "LOC"))
+
+
+def shares(noise: AnnotatorNoise, hard: bool = False) -> tuple[float, float, float]:
+    """How often, in many sentences, the second entity is dropped, shifted, given another label."""
+    counts = [0, 0, 0]
+    for seed in range(4000):
+        given = noisy(GOLD, 6, ["PER", "LOC", "ORG"], noise, hard, np.random.default_rng(seed))
+        second = [span for span in given if span.start >= 2]
+        counts[0] += not second
+        counts[1] += bool(second) and second[0].label == "LOC" and second[0] != GOLD[1]
+        counts[2] += bool(second) and second[0].label != "LOC"
+    return counts[0] / 4000, counts[1] / 4000, counts[2] / 4000
+
+
+def test_errors_come_as_often_as_asked_and_twice_as_often_on_hard_sentences() -> None:
+    noise = AnnotatorNoise(dropped=0.1, shifted=0.0, confused=0.05)
+    assert shares(noise) == pytest.approx((0.1, 0, 0.05), abs=0.015)
+    assert shares(noise, hard=True) == pytest.approx((0.2, 0, 0.1), abs=0.02)
+    assert shares(AnnotatorNoise()) == (0, 0, 0)
+
+
+def test_a_shifted_end_never_empties_an_entity_or_meets_another() -> None:
+    noise = AnnotatorNoise(shifted=1.0)
+    assert shares(noise)[1] > 0.5
+    for seed in range(300):
+        given = noisy(GOLD, 5, ["PER", "LOC"], noise, False, np.random.default_rng(seed))
+        assert [span.label for span in given] == ["PER", "LOC"]
+        assert 0 <= given[0].start < given[0].end <= given[1].start < given[1].end <= 5
+
+
+def test_the_annotator_errs_in_the_labels_and_not_in_the_test_file(files: tuple[Path, Path], tmp_path: Path) -> None:
+    run(files, tmp_path / "sure", replace(CONFIG, seeds=1))
+    run(files, tmp_path / "errs", replace(CONFIG, seeds=1, noise=AnnotatorNoise(dropped=0.4)))
+    sure, errs = (read_points(tmp_path / name / "points.csv") for name in ("sure", "errs"))
+    assert all(one.entities > 1.3 * other.entities for one, other in zip(sure, errs, strict=True))
+    assert np.mean([point.f1 for point in errs]) < np.mean([point.f1 for point in sure])

@@ -35,7 +35,15 @@ from annotation.sampling.selection import (
     subsample,
     why,
 )
-from annotation.sampling.strategies import NEEDS_STATES, QUERY_STRATEGIES, QueryStrategy, query_strategy, random, top
+from annotation.sampling.strategies import (
+    NEEDS_STATES,
+    QUERY_STRATEGIES,
+    QueryStrategy,
+    acquisition_function,
+    query_strategy,
+    random,
+    top,
+)
 
 __all__ = [
     "ACQUISITION_FUNCTIONS",
@@ -57,6 +65,7 @@ __all__ = [
     "Stream",
     "Timed",
     "WordStates",
+    "acquisition_function",
     "alike_by_cosine",
     "badge",
     "bald",

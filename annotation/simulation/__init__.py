@@ -1,0 +1,26 @@
+"""The loop with gold labels for an annotator, to compare query strategies before people are paid."""
+
+from annotation.simulation.config import TYPICAL_NOISE, AnnotatorNoise, GoldSet, SimulationConfig, gold_sets
+from annotation.simulation.points import Mean, Point, as_table, read_points, summarise
+from annotation.simulation.run import simulate, write_results
+from annotation.simulation.savings import Area, Saving, areas, savings, savings_table
+
+__all__ = [
+    "TYPICAL_NOISE",
+    "AnnotatorNoise",
+    "Area",
+    "GoldSet",
+    "Mean",
+    "Point",
+    "Saving",
+    "SimulationConfig",
+    "areas",
+    "as_table",
+    "gold_sets",
+    "read_points",
+    "savings",
+    "savings_table",
+    "simulate",
+    "summarise",
+    "write_results",
+]
