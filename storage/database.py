@@ -31,6 +31,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from maner_core.errors import DatabaseFull, DatabaseUnavailable, InvalidConfig, InvalidInput, Refused
 from storage.tables import Base
+from storage.turns import writers_turn
 
 BUSY_SECONDS: float = 30
 ATTEMPTS_AT_DEADLOCK = 5
@@ -82,14 +83,18 @@ class Database:
 
     @contextmanager
     def _one_writer(self) -> Iterator[None]:
-        """SQLite takes one writer at a time; waiting on a lock wakes up at once where SQLite's busy wait sleeps."""
+        """SQLite takes one writer at a time; waiting on a lock wakes up at once where SQLite's busy wait sleeps.
+
+        Among threads it is one of ours, among processes those of writers_turn.
+        """
         if self._write_lock is None:
             yield
             return
         if not self._write_lock.acquire(timeout=BUSY_SECONDS):
             raise DatabaseUnavailable(f"the database was busy for {BUSY_SECONDS} seconds; try again")
         try:
-            yield
+            with writers_turn(Path(str(self._engine.url.database)), BUSY_SECONDS):
+                yield
         finally:
             self._write_lock.release()
 

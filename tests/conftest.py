@@ -1,10 +1,7 @@
 """Databases for the tests: a SQLite file and a real PostgreSQL server, each migrated once and copied for every test."""
 
 import os
-import pwd
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,39 +9,25 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from postgres_server import FORGETFUL, OPTIONS, NoServer, postgres_server
 from store_helpers import RawDatabase
-from system_packages import postgres_programs
 
 from storage import Store
 
 # Threads of torch that wait for each other would take most of a small machine from the tests beside them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# A time zone that is not UTC, so that a time stored or read in local time is found out.
-SERVER_OPTIONS = (
-    "-c timezone=Africa/Nairobi -c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=200"
-)
 TEMPLATE = "maner_template"
 
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The URL of an empty database on a real server that lives as long as the tests; a unix socket, no port."""
-    programs = postgres_programs()
-    if programs is None:
-        pytest.skip("there is no PostgreSQL server on this machine (initdb, pg_ctl, postgres), so it is not tested")
-    folder = Path(tempfile.mkdtemp(prefix="maner-pg-"))
-    user = _server_user(folder)
     try:
-        _run(user, programs / "initdb", "-D", folder / "data", "-U", "maner", "-A", "trust", "-E", "UTF8", "--no-sync")
-        start = ("-D", folder / "data", "-w", "-l", folder / "log", "-o", f"-k {folder} {SERVER_OPTIONS}", "start")
-        _run(user, programs / "pg_ctl", *start)
-        try:
-            yield f"postgresql://maner@/postgres?host={folder}"
-        finally:
-            _run(user, programs / "pg_ctl", "-D", folder / "data", "-m", "immediate", "-w", "stop")
-    finally:
-        shutil.rmtree(folder)
+        with postgres_server(f"{OPTIONS} {FORGETFUL}") as url:
+            yield url
+    except NoServer as why:
+        pytest.skip(str(why))
 
 
 @pytest.fixture(scope="session")
@@ -127,36 +110,6 @@ def _migrated_database(request: pytest.FixtureRequest, folder: Path) -> Iterator
     else:
         with _database(request.getfixturevalue("postgres_template"), TEMPLATE) as url:
             yield url
-
-
-def _server_user(folder: Path) -> str | None:
-    """Who runs the server: PostgreSQL refuses to run as root, so root lends it to somebody else."""
-    if os.geteuid() != 0:
-        return None
-    names = {entry.pw_name for entry in pwd.getpwall()}
-    user = next((name for name in ("postgres", "nobody") if name in names), None)
-    if user is None:
-        pytest.skip("PostgreSQL does not run as root and there is no user postgres or nobody, so it is not tested")
-    shutil.chown(folder, user)
-    return user
-
-
-def _run(user: str | None, *command: str | Path) -> None:
-    """Run a program of the server to its end. Its output goes to a file: the server would keep a pipe open."""
-    group = None if user is None else pwd.getpwnam(user).pw_gid
-    with tempfile.TemporaryFile("w+") as output:
-        result = subprocess.run(
-            [str(part) for part in command],
-            user=user,
-            group=group,
-            extra_groups=None if user is None else [],
-            cwd="/",
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-        output.seek(0)
-        assert result.returncode == 0, output.read()
 
 
 def _administer(url: str, statement: str) -> None:

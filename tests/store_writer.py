@@ -1,9 +1,30 @@
 """A worker that never rests: writes scores, suggestions and heartbeats of a run until its standard input closes."""
 
+import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from storage import Split, Store, Suggestion
+
+
+@contextmanager
+def busy_worker(url: str, project_id: int, run_id: int) -> Iterator[None]:
+    """Such a worker in another process meanwhile; AssertionError at the end where it met an error or wrote nothing."""
+    script = Path(__file__)
+    command = [sys.executable, str(script), url, str(project_id), str(run_id)]
+    environment = {"PYTHONPATH": str(script.parents[1])}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        try:
+            yield
+        finally:
+            output, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert int(output) > 0
 
 
 def write(url: str, project_id: int, run_id: int) -> int:

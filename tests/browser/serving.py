@@ -62,6 +62,12 @@ class Server:
             assert time.monotonic() < end, self._log.read_text()
             time.sleep(0.05)  # for a process, not for a page: there is nothing to wait on
 
+    @property
+    def pid(self) -> int:
+        """The process that serves; AssertionError when none does."""
+        assert self._process is not None, "the server was not started"
+        return self._process.pid
+
     def _answers(self) -> bool:
         try:
             with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1) as answer:
