@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from annotation.blind import is_withheld
 from annotation.sampling import RANDOM_REASON
 from annotation.sync_request import SyncRequest
 from annotation.work_state import WorkState, work_state
@@ -405,6 +406,8 @@ def _returned_item(item: SentBack, project: Project) -> BatchItem:
 def _batch_item(hand_out: HandOut, project: Project, shown_run: int | None) -> BatchItem:
     sentence, suggestion = hand_out.sentence, hand_out.suggestion
     shown = suggestion if suggestion is not None and suggestion.run_id == shown_run else None
+    if is_withheld(project, sentence.id):
+        shown = None
     return BatchItem(
         id=sentence.id,
         tokens=sentence.tokens,

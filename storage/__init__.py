@@ -1,5 +1,6 @@
 """The store: everything the tool remembers, and the only package that knows SQLAlchemy."""
 
+from storage.evaluation_records import SuggestedWork
 from storage.records import (
     LARGEST_OVERLAP,
     PINNED,
@@ -99,6 +100,7 @@ __all__ = [
     "Store",
     "SuggestWhen",
     "SuggestedSpan",
+    "SuggestedWork",
     "Suggestion",
     "Timing",
     "WorkerStatus",

@@ -51,6 +51,8 @@ def check_settings(settings: ProjectSettings) -> None:
         raise InvalidInput(f"reserve_fraction is {settings.reserve_fraction}; it must be 0 or more and less than 1")
     if not 1 <= settings.overlap <= LARGEST_OVERLAP:
         raise InvalidInput(f"overlap is {settings.overlap}; it must be 1 to {LARGEST_OVERLAP} people for a sentence")
+    if not 0 <= settings.blind_share <= 1:
+        raise InvalidInput(f"blind_share is {settings.blind_share}; it must lie within 0 and 1")
     if not 0 <= settings.overlap_share <= 1:
         raise InvalidInput(f"overlap_share is {settings.overlap_share}; it must lie within 0 and 1")
     if not 0 <= settings.seed <= LARGEST_ID:

@@ -3,12 +3,12 @@
 A doubled sentence has as many rows in the queue (seats) as people are still to label it, and shows nobody suggestions.
 """
 
-import hashlib
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
+from storage.chance import drawn
 from storage.database import now
 from storage.tables import Annotations, Queue
 
@@ -30,9 +30,7 @@ def seats(salt: str, sentence_id: int, overlap: int, share: float) -> int:
     """
     if overlap == 1:
         return 1
-    digest = hashlib.sha256(f"{salt}/overlap/{sentence_id}".encode()).digest()
-    drawn = (int.from_bytes(digest[:8]) >> 11) / 2**53  # 0 <= drawn < 1
-    return overlap if drawn < share else 1
+    return overlap if drawn(salt, "overlap", sentence_id) < share else 1
 
 
 def leave(connection: Connection, annotator_id: int, sentence_id: int, seats: int) -> None:

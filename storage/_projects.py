@@ -27,6 +27,7 @@ PLAIN_SETTINGS = (
     "adaptation",
     "seed",
     "suggestion_threshold",
+    "blind_share",
     "reserve_fraction",
     "overlap",
     "overlap_share",

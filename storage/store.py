@@ -27,6 +27,7 @@ from storage._gold import Moment
 from storage.account_store import AccountStore
 from storage.backup_store import BackupStore
 from storage.database import Database
+from storage.evaluation_store import EvaluationStore
 from storage.migrations import migrate
 from storage.records import (
     AnnotationDraft,
@@ -57,7 +58,7 @@ ROWS_PER_WRITE = 1_000  # of a long write, so that annotators never wait for the
 T = TypeVar("T")
 
 
-class Store(AccountStore, BackupStore, ReviewStore):
+class Store(AccountStore, BackupStore, EvaluationStore, ReviewStore):
     """A database of projects; safe to share between threads."""
 
     def __init__(self, url: str) -> None:

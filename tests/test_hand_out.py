@@ -43,7 +43,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def make_project(store: Store, pool: int, reserve: int = 0, **settings: object) -> Project:
-    wanted = replace(ProjectSettings(name=f"P{uuid.uuid4().hex[:6]}", labels=LABELS), **settings)  # type: ignore[arg-type]
+    plain = ProjectSettings(name=f"P{uuid.uuid4().hex[:6]}", labels=LABELS, blind_share=0.0)
+    wanted = replace(plain, **settings)  # type: ignore[arg-type]
     project = store.create_project(wanted)
     sentences = [NewSentence(("Asha", "anaishi", f"Mji{i}"), source="test") for i in range(pool)]
     sentences += [

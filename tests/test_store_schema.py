@@ -353,6 +353,7 @@ BROKEN: list[tuple[str, Row, str]] = [
     ("projects", {"overlap": 0}, "overlap"),
     ("projects", {"overlap_share": 1.01}, "overlap_share"),
     ("projects", {"overlap_share": -0.01}, "overlap_share"),
+    ("projects", {"blind_share": 1.01}, "blind_share"),
     ("labels", {"name": ""}, "name_not_empty"),
     ("labels", {"name": "PER"}, "unique"),
     ("labels", {"project_id": 999}, FOREIGN_KEY),

@@ -7,8 +7,9 @@ import streamlit as st
 from annotation.permissions import Action
 from annotation.ui import charts, navigation
 from annotation.ui.charts import CurvePoint
-from annotation.ui.run_figures import curve
+from annotation.ui.run_figures import curve, last_change
 from annotation.ui.session import allow, allows, current_project, current_store
+from annotation.ui.suggestion_section import suggestion_section
 from annotation.ui.text import counted, plain
 from annotation.work_state import WorkState, duration, work_state
 from storage import Progress, Project, Run, RunState, Store
@@ -140,6 +141,7 @@ def _figures(project_id: int) -> None:
             "labelled so far, never trained on; the band is the 95 % interval, the diamond is the run that serves."
             + (f" Left out: {counted(left_out, 'run')} from before some of them were imported." if left_out else "")
         )
+        st.write(last_change(store, project, points))
     else:
         _no_curve_yet(project, progress, runs)
     if not runs and not _touched(progress):
@@ -154,6 +156,7 @@ def _figures(project_id: int) -> None:
     with right:
         st.subheader("Marked names")
         st.altair_chart(charts.label_counts(progress.by_label, colors), key="label_counts")
+    suggestion_section(store, project)
     _labels_per_hour(store, project.id)
     _runs_link(runs)
 

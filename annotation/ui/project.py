@@ -248,7 +248,22 @@ def _suggestions(settings: ProjectSettings, start: ProjectSettings, key: str) ->
         format="%d %%",
         key=f"threshold_{key}",
     )
-    return replace(settings, suggest_when=when or start.suggest_when, suggestion_threshold=threshold / 100)
+    blind = left.slider(
+        "Withhold them from this share of the sentences",
+        0,
+        50,
+        round(100 * start.blind_share),
+        step=5,
+        format="%d %%",
+        key=f"blind_{key}",
+        help="Drawn by chance. Only so can the dashboard tell what suggestions change: time, and how far people follow them",
+    )
+    return replace(
+        settings,
+        suggest_when=when or start.suggest_when,
+        suggestion_threshold=threshold / 100,
+        blind_share=blind / 100,
+    )
 
 
 def _doubling(settings: ProjectSettings, start: ProjectSettings, key: str) -> ProjectSettings:

@@ -7,17 +7,21 @@ from typing import Any
 
 import streamlit as st
 
+from annotation.run_comparison import compare_runs, in_words
 from annotation.serving import evaluate, evaluation_labels
 from annotation.ui.charts import CurvePoint
 from maner_core.spans import Span
 from storage import Project, Run, RunState, Store
+
+Labelled = tuple[int, tuple[Span, ...]]
+"""A sentence's id and the spans people gave it."""
 
 
 def curve(store: Store, project: Project, runs: Sequence[Run]) -> tuple[list[CurvePoint], dict[int, dict[str, Any]]]:
     """The points of all finished runs on today's evaluation labels, oldest first, and the metrics of each run by id."""
     gold = tuple(evaluation_labels(store, project.id))
     done = sorted((run for run in runs if run.state is RunState.DONE), key=lambda run: run.id) if gold else []
-    key = hashlib.sha256(repr(gold).encode()).hexdigest()
+    key = _key(gold)
     per_run = {run.id: _metrics(run.id, run.started_at, key, store, gold) for run in done}
     points = [
         CurvePoint(
@@ -35,9 +39,27 @@ def curve(store: Store, project: Project, runs: Sequence[Run]) -> tuple[list[Cur
     return points, per_run
 
 
+def last_change(store: Store, project: Project, points: Sequence[CurvePoint]) -> str:
+    """How the newest run on the curve compares with the one before, in words; "" before the second."""
+    if len(points) < 2:
+        return ""
+    before, after = points[-2].run, points[-1].run
+    gold = tuple(evaluation_labels(store, project.id))
+    return _compared(before, after, _key(gold), store, gold)
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def _compared(before: int, after: int, gold_key: str, _store: Store, _gold: tuple[Labelled, ...]) -> str:
+    return in_words(before, after, compare_runs(_gold, _store.predictions(before), _store.predictions(after)))
+
+
+def _key(gold: tuple[Labelled, ...]) -> str:
+    return hashlib.sha256(repr(gold).encode()).hexdigest()
+
+
 @st.cache_data(max_entries=500, show_spinner=False)
 def _metrics(
-    run_id: int, started_at: datetime, gold_key: str, _store: Store, _gold: Sequence[tuple[int, tuple[Span, ...]]]
+    run_id: int, started_at: datetime, gold_key: str, _store: Store, _gold: tuple[Labelled, ...]
 ) -> dict[str, Any]:
     """A run's metrics on these evaluation labels; the same run and labels are not computed twice."""
     return evaluate(_gold, _store.predictions(run_id))

@@ -1,0 +1,24 @@
+"""Records of what is measured: work with and without suggestions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from maner_core.spans import Span
+from storage.records import SuggestedSpan
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestedWork:
+    """A sentence of the pool that somebody labelled for the first time, and what a run said of it.
+
+    Where none was `shown`, `suggestion` is what could have been: that of the newest run that served by then, or None.
+    """
+
+    sentence_id: int
+    annotator_id: int
+    words: int
+    seconds: float
+    spans: tuple[Span, ...]
+    shown: bool
+    suggestion: tuple[SuggestedSpan, ...] | None
+    created_at: datetime
