@@ -33,7 +33,12 @@ def recomputed_layers(encoder: Any, config: TrainConfig, random: RandomBytes | N
     rewind: dict[str, Any] = {} if random is None else {"context_fn": random.for_two_passes}
     # Not by `activation_checkpointing_enable`: it also asks for gradients of the embeddings, frozen or not, to no end here.
     encoder._set_gradient_checkpointing(True, partial(checkpoint, use_reentrant=False, **rewind))
+    use_cache = getattr(encoder.config, "use_cache", False)
+    if use_cache:  # not that an encoder had any use for it, but transformers would say that it turns it off
+        encoder.config.use_cache = False
     try:
         yield
     finally:
         encoder._set_gradient_checkpointing(False)
+        if use_cache:
+            encoder.config.use_cache = True

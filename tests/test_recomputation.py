@@ -89,6 +89,7 @@ def test_a_tagger_trained_so_predicts_as_any_other(tmp_path: Path) -> None:
     cpu = torch.device("cpu")
     tagger, _ = training._train_once(SENTENCES, SPANS, LABELS, (), config, cpu, 1024, None, None)
     assert not any(getattr(module, "gradient_checkpointing", False) for module in tagger.model.modules())
+    assert tagger.model.encoder.config.use_cache  # as the backbone has it
     assert len(tagger.predict(SENTENCES)) == len(SENTENCES)
 
 

@@ -73,15 +73,21 @@ def one(arm: str, checkpoint: Path, data: Path, sentences: int) -> None:
     predict(texts[:40])
     wall, cpu = time.perf_counter(), time.process_time()
     tags = predict(texts)
+    wall, cpu, peak = time.perf_counter() - wall, time.process_time() - cpu, _peak()
+    import torch
+    from _limits import matrix_rate
+
+    device = torch.device("cpu")
+    rates = {kind: matrix_rate(getattr(torch, kind), device, time.process_time) for kind in ("float32", "bfloat16")}
     row = {
         "arm": arm,
         "sentences": len(texts),
-        "wall": time.perf_counter() - wall,
-        "cpu": time.process_time() - cpu,
-        "peak": _peak(),
+        "wall": wall,
+        "cpu": cpu,
+        "peak": peak,
         "tags": tags,
         "operations": work(texts) if work else 0,
-        "rate": {kind: _matrix_rate(kind) for kind in ("float32", "bfloat16")},
+        "rate": rates,
     }
     sys.stdout.write(json.dumps(row) + "\n")
 
@@ -127,19 +133,17 @@ def _arm(arm: str, checkpoint: Path) -> tuple[Callable[[Sentences], Tags], Calla
     if arm in PIPELINES:
         kind, size = PIPELINES[arm]
         return _pipeline(checkpoint, getattr(torch, kind), size), None
-    from torch.utils.flop_counter import FlopCounterMode
+    from _limits import operations_of
 
     from maner_core.inference import Tagger
 
     tagger = Tagger.load(checkpoint, device="cpu")
     tagger.config = replace(tagger.config, mixed_precision=arm.endswith("bfloat16"))
 
-    def work(texts: Sentences) -> float:
-        with FlopCounterMode(display=False) as counter:
-            tagger.predict(texts)
-        return float(counter.get_total_flops())
+    def predict(texts: Sentences) -> Tags:
+        return [prediction.tags for prediction in tagger.predict(texts)]
 
-    return lambda texts: [prediction.tags for prediction in tagger.predict(texts)], work
+    return predict, lambda texts: operations_of(lambda: predict(texts))
 
 
 def _pipeline(checkpoint: Path, dtype: Any, size: int) -> Callable[[Sentences], Tags]:
@@ -210,21 +214,6 @@ def _equal(one: Tags, other: Tags) -> float:
     """Share of words with the same tag."""
     pairs = [(a, b) for x, y in zip(one, other, strict=True) for a, b in zip(x, y, strict=True)]
     return sum(a == b for a, b in pairs) / len(pairs)
-
-
-def _matrix_rate(kind: str) -> float:
-    """Floating-point operations per second of the encoder's largest matrix product, best of several."""
-    import torch
-
-    rows, wide, narrow, dtype = 2048, 1536, 384, getattr(torch, kind)
-    a, b = torch.randn(rows, narrow, dtype=dtype), torch.randn(wide, narrow, dtype=dtype)
-    best = float("inf")
-    for _ in range(10):
-        started = time.process_time()
-        for _ in range(5):
-            torch.nn.functional.linear(a, b)
-        best = min(best, (time.process_time() - started) / 5)
-    return 2 * rows * wide * narrow / best
 
 
 def _one_thread() -> dict[str, str]:

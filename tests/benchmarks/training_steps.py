@@ -1,6 +1,6 @@
 """What each measure brings: seconds of a training step with all of them and with each one taken away, turn by turn.
 
-    python tests/benchmarks/training_steps.py --data FOLDER [--system maner] [--rounds 3]
+    PYTHONPATH=. python tests/benchmarks/training_steps.py --data FOLDER [--system maner] [--rounds 3]
 
 FOLDER holds train.txt in two columns. Every arm trains the same network on the same 100 sentences from the same seed. The last
 lines count the floating-point operations of a step and set the time beside the rate at which this machine multiplies matrices.
@@ -13,22 +13,25 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Annotated, Any
 from unittest.mock import patch
 
+import numpy as np
 import torch
 import typer
-from torch.utils.flop_counter import FlopCounterMode
+from _limits import matrix_rate, operations_of
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from maner_core import optimiser, training
+from maner_core import batches, optimiser, training
 from maner_core.attention import NAME
 from maner_core.backbones import load_backbone
 from maner_core.batches import in_parts, random_batches
 from maner_core.config import TrainConfig
 from maner_core.conll import read
+from maner_core.devices import has_bfloat16
 from maner_core.encoding import Specials, WordEncoder
 from maner_core.model import TokenTagger, trim_vocabulary
 from maner_core.spans import iob2_tags
@@ -60,7 +63,7 @@ ARMS: dict[str, Changes] = {
     "float32": ({"mixed_precision": False}, contextlib.nullcontext),
     "torch's attention, in float32": ({}, _attention_in_float32),
     "torch's dropout": ({}, lambda: patch.object(training, "use_fast_dropout", lambda model, seed: None)),
-    "batches not sorted by length": ({}, lambda: patch.object(training, "_BUCKET_BATCHES", 1)),
+    "batches not sorted by length": ({}, lambda: patch.object(batches, "_BUCKET_BATCHES", 1)),
     "memory returned at once": ({}, lambda: patch.object(training, "reused_memory", contextlib.nullcontext)),
     "all weights updated together": ({}, lambda: patch.object(optimiser, "_SLICE", 1 << 40)),
 }
@@ -83,7 +86,7 @@ def main(
     for _ in range(rounds):
         for name, (changes, context) in ARMS.items():
             with context():
-                model, examples, specials = _network(replace(config, **changes), corpus, chosen)
+                model, examples, specials, _ = network(replace(config, **changes), corpus, chosen)
                 counting = name == "all measures" and not operations
                 if counting:
                     padded, operations = _work(model, examples, specials.pad, config)
@@ -95,16 +98,20 @@ def main(
         wall, cpu = [pair[0] for pair in pairs], statistics.median(pair[1] for pair in pairs)
         spread = f"{statistics.median(wall):.0f} ({min(wall):.0f}-{max(wall):.0f})"
         write(f"| {'nothing' if name == 'all measures' else name} | {spread} | {cpu:.0f} | {cpu / base - 1:.0%} |\n")
-    rate = _matrix_rate()
+    device = torch.device("cpu")
+    kind = torch.bfloat16 if config.mixed_precision and has_bfloat16(device) else torch.float32
+    rate = matrix_rate(kind, device)
     best = min(wall for wall, _ in cost["all measures"])
     write(
-        f"\nA step of {padded:.0f} sub-words with padding takes {operations / 1e9:.1f} GFLOP. This machine multiplies bfloat16 "
-        f"matrices at {rate / 1e9:.0f} GFLOP/s ({threads} thread(s)): {operations / rate * 1e3:.0f} ms at least. The fastest "
-        f"round reached {operations / (best / 1e3) / rate:.0%} of that rate.\n"
+        f"\nA step of {padded:.0f} sub-words with padding takes {operations / 1e9:.1f} GFLOP. This machine multiplies "
+        f"{str(kind).removeprefix('torch.')} matrices at {rate / 1e9:.0f} GFLOP/s ({threads} thread(s)): "
+        f"{operations / rate * 1e3:.0f} ms at least. The fastest round reached "
+        f"{operations / (best / 1e3) / rate:.0%} of that rate.\n"
     )
 
 
-def _network(config: TrainConfig, corpus: Any, chosen: list[int]) -> tuple[TokenTagger, Any, Specials]:
+def network(config: TrainConfig, corpus: Any, chosen: list[int]) -> tuple[TokenTagger, Any, Specials, Any]:
+    """An untrained tagger for these sentences of a corpus, their examples, special tokens, and the tokenizer."""
     sentences, spans = [corpus.sentences[i] for i in chosen], [corpus.spans[i] for i in chosen]
     tags = iob2_tags(sorted({span.label for its_spans in corpus.spans for span in its_spans}))
     encoder, tokenizer = load_backbone(config.backbone)
@@ -115,7 +122,7 @@ def _network(config: TrainConfig, corpus: Any, chosen: list[int]) -> tuple[Token
             encoder, torch.tensor(sorted({i for window, _ in examples for i in window.ids} | {words.specials.pad}))
         )
     torch.manual_seed(0)
-    return TokenTagger(encoder, len(tags), config.dropout), examples, words.specials
+    return TokenTagger(encoder, len(tags), config.dropout), examples, words.specials, tokenizer
 
 
 def _milliseconds(model: TokenTagger, examples: Any, specials: Specials, config: TrainConfig) -> tuple[float, float]:
@@ -133,31 +140,18 @@ def _milliseconds(model: TokenTagger, examples: Any, specials: Specials, config:
 
 def _work(model: TokenTagger, examples: Any, pad: int, config: TrainConfig) -> tuple[float, float]:
     """Sub-words with their padding, and floating-point operations, of a mean step."""
-    import numpy as np
-
     lengths = [len(window.ids) for window, _ in examples]
-    batches = random_batches(lengths, config.batch_size, np.random.default_rng(config.seed))
-    counter, padded, n = FlopCounterMode(display=False), 0, 13
-    with counter:
-        for _ in range(n):
-            for part in in_parts(next(batches), lengths, config.subwords_at_once):
-                padded += len(part) * max(lengths[i] for i in part)
-                training._loss(model, [examples[i] for i in part], pad, torch.device("cpu")).backward()  # type: ignore[no-untyped-call]
+    drawn = list(islice(random_batches(lengths, config.batch_size, np.random.default_rng(config.seed)), 13))
+    parts = [part for batch in drawn for part in in_parts(batch, lengths, config.subwords_at_once)]
+
+    def run() -> None:
+        for part in parts:
+            training._loss(model, [examples[i] for i in part], pad, torch.device("cpu")).backward()  # type: ignore[no-untyped-call]
+
+    operations = operations_of(run)
+    padded = sum(len(part) * max(lengths[i] for i in part) for part in parts)
     model.zero_grad(set_to_none=True)
-    return padded / n, counter.get_total_flops() / n
-
-
-def _matrix_rate() -> float:
-    """Floating-point operations per second of the encoder's largest matrix product, in bfloat16, best of several."""
-    rows, wide, narrow = 600, 1536, 384
-    a, b = torch.randn(rows, narrow, dtype=torch.bfloat16), torch.randn(wide, narrow, dtype=torch.bfloat16)
-    best = float("inf")
-    for _ in range(30):
-        started = time.perf_counter()
-        for _ in range(10):
-            torch.nn.functional.linear(a, b)
-        best = min(best, (time.perf_counter() - started) / 10)
-    return 2 * rows * wide * narrow / best
+    return padded / len(drawn), operations / len(drawn)
 
 
 if __name__ == "__main__":
