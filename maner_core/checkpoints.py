@@ -98,8 +98,7 @@ def _save_whole(folder: Path, tagger: Tagger, cache: Path | None) -> None:
     encoder_config.architectures = [
         type(tagger.model.encoder).__name__.removesuffix("Model") + "ForTokenClassification"
     ]
-    tagger.tokenizer.save_pretrained(folder)
-    tagger.words.put_tokenizer_away()
+    tagger.words.save_tokenizer(folder)
     return_freed_memory()  # before the whole vocabulary comes back into memory
     weights = _weights(tagger, cache)
     add_idle_head(encoder_config, weights, tagger.model.encoder.base_model_prefix)

@@ -7,6 +7,8 @@ The four schemes are those of Sonkar, Wang, Baraniuk: "MANER" (2023).
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from maner_core.errors import UnknownName, UnsupportedBackbone
@@ -198,14 +200,14 @@ def _ids(tokenizer: Any, words: Sequence[str]) -> list[list[int]]:
 class WordEncoder:
     """Words to windows for one tokenizer and one input scheme; remembers the sub-words of words it has seen.
 
-    A tokenizer of 250,000 pieces takes 300 MB, and remembered words do not need it. So it can be put away meanwhile:
-    `reload` brings it back when it is asked for again.
+    A tokenizer of 250,000 pieces takes 300 MB, and remembered words do not need it. So it can be put away meanwhile, as
+    the files that it is saved in (20 MB); it comes back when it is asked for.
     """
 
-    def __init__(self, tokenizer: Any, system: str, max_length: int, reload: Callable[[], Any] | None = None) -> None:
+    def __init__(self, tokenizer: Any, system: str, max_length: int) -> None:
         self.specials = special_ids(tokenizer)
         self._tokenizer = tokenizer
-        self._reload = reload
+        self._files: dict[str, bytes] = {}
         self._scheme = input_scheme(system)
         self.max_length = max_length
         # Four such words always fit into a window, so a window never ends before its first word.
@@ -217,14 +219,27 @@ class WordEncoder:
     def tokenizer(self) -> Any:
         """The tokenizer, loaded again if it was put away."""
         if self._tokenizer is None:
-            assert self._reload is not None
-            self._tokenizer = self._reload()
+            from transformers import AutoTokenizer
+
+            with TemporaryDirectory() as folder:
+                self.save_tokenizer(Path(folder))
+                self._tokenizer = AutoTokenizer.from_pretrained(folder)
         return self._tokenizer
 
     def put_tokenizer_away(self) -> None:
-        """Free the memory of the tokenizer until it is asked for, where it can be loaded again."""
-        if self._reload is not None:
-            self._tokenizer = None
+        """Free the memory of the tokenizer until it is asked for; tokens added to it after this call are lost."""
+        if not self._files:
+            with TemporaryDirectory() as folder:
+                self._tokenizer.save_pretrained(folder)
+                self._files = {file.name: file.read_bytes() for file in Path(folder).iterdir()}
+        self._tokenizer = None
+
+    def save_tokenizer(self, folder: Path) -> None:
+        """Write the tokenizer's files into `folder`, which exists, as its `save_pretrained` does."""
+        if not self._files:
+            self._tokenizer.save_pretrained(folder)
+        for name, content in self._files.items():
+            (folder / name).write_bytes(content)
 
     def windows(self, sentences: Sequence[Sequence[str]]) -> list[list[Window]]:
         """The windows of each sentence, in order; together they hold every word exactly once between start and end."""

@@ -72,6 +72,10 @@ def trim_vocabulary(encoder: Any, used: Tensor) -> TrimmedEmbedding:
     """Replace the encoder's input embedding by the rows `used`: (n_used,) distinct ids."""
     trimmed = TrimmedEmbedding(encoder.get_input_embeddings(), used)
     encoder.set_input_embeddings(trimmed)
+    # The other weights are still pages of the file they were loaded from. While one of them is, what was read of the
+    # whole file counts as this process's memory, the rows left out before all.
+    for weight in encoder.parameters():
+        weight.data = weight.data.clone()
     return trimmed
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +28,7 @@ from maner_core.checkpoints import save_checkpoint
 from maner_core.config import TrainConfig
 from maner_core.devices import best_device, has_bfloat16, return_freed_memory, reused_memory
 from maner_core.dropout import use_fast_dropout
-from maner_core.encoding import RANDOM_TOKEN, Specials, Window, WordEncoder, longest_window, mask_words
+from maner_core.encoding import Specials, Window, WordEncoder, longest_window, mask_words
 from maner_core.entity_forms import EntityForms
 from maner_core.errors import InvalidInput, RunFailed
 from maner_core.evaluation import f1_report
@@ -267,17 +266,19 @@ def _train_once(
     cache: Path | None,
 ) -> tuple[Tagger, TrainReport]:
     set_seed(config.seed)
-    reload = partial(_load_tokenizer, config, cache)
-    encoder, tokenizer = load_encoder(config.backbone, cache), reload()
+    encoder, tokenizer = load_encoder(config.backbone, cache), load_tokenizer(config.backbone, cache)
     sha256 = weights_sha256(encoder) if config.lora_rank else ""  # of the weights as others will find them
     if config.system == "maner_rand":
         add_random_token(encoder, tokenizer, config.seed)
     check_vocabulary(encoder, tokenizer)
-    words = WordEncoder(tokenizer, config.system, longest_window(config.max_length, encoder, tokenizer), reload)
+    words = WordEncoder(tokenizer, config.system, longest_window(config.max_length, encoder, tokenizer))
     tags = iob2_tags(labels)
     examples = _examples(words.windows(sentences), spans, sentences, tags)
     steps = config.steps(len(examples))
     beside = SecondLoss(text, words, config, steps) if config.adaptation == "beside" and config.mlm_weight else None
+    del tokenizer
+    words.put_tokenizer_away()
+    return_freed_memory()
     if config.trim_vocabulary:
         used = {i for window, _ in examples for i in window.ids} | {words.specials.pad, words.specials.mask}
         used |= beside.ids if beside else set()
@@ -287,9 +288,6 @@ def _train_once(
     reinitialise(encoder, config.reinitialised_layers)
     frozen = freeze(encoder, config)
     adapted = add_adapter(encoder, config) if config.lora_rank else None
-    del tokenizer
-    words.put_tokenizer_away()
-    return_freed_memory()
     model = TokenTagger(encoder, len(tags), config.dropout)
     if beside:
         beside.join(model, load_masked_lm(config.backbone, cache))
@@ -315,14 +313,6 @@ def _train_once(
         subwords_at_once=at_once,
     )
     return tagger, processes.same(report)
-
-
-def _load_tokenizer(config: TrainConfig, cache: Path | None) -> Any:
-    """The tokenizer of the backbone, with the token that `maner_rand` adds."""
-    tokenizer = load_tokenizer(config.backbone, cache)
-    if config.system == "maner_rand":
-        tokenizer.add_tokens([RANDOM_TOKEN], special_tokens=True)
-    return tokenizer
 
 
 Example = tuple[Window, list[int]]
