@@ -286,6 +286,15 @@ class Annotation:
 
 
 @dataclass(frozen=True, slots=True)
+class DoubledSentence:
+    """A sentence that `seats` people were asked to label, and what each of two or more said, oldest first."""
+
+    sentence: Sentence
+    seats: int
+    annotations: tuple[Annotation, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Rejection:
     """A draft that was not saved, and why, in a sentence for its author."""
 

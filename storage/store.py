@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from maner_core.spans import Span
 from storage import (
+    _agreement,
     _annotations,
     _hidden,
     _projects,
@@ -33,6 +34,7 @@ from storage.records import (
     AnnotationDraft,
     Annotator,
     AuditEvent,
+    DoubledSentence,
     HandOut,
     ImportCounts,
     NewSentence,
@@ -190,6 +192,14 @@ class Store(AccountStore, BackupStore, EvaluationStore, ReviewStore):
         Pool sentences that say the same as an evaluation sentence are left out: nothing may be trained on them.
         """
         return self._database.read(_reports.labelled, project_id, split, statuses)
+
+    def doubled(self, project_id: int) -> list[DoubledSentence]:
+        """Sentences drawn to be labelled by several people that two or more have annotated, in import order.
+
+        Each person's newest annotation made without a suggestion, in the tool and before anybody decided about the sentence:
+        what they say for themselves.
+        """
+        return self._database.read(_agreement.doubled, project_id)
 
     def training_labels_since(self, project_id: int, seq: int, decision: int = 0) -> int:
         """How many sentences to be trained on are labelled by an annotation or a decision newer than these numbers."""

@@ -31,6 +31,7 @@ PAGES = {
     "annotate": LABELLERS,
     "dashboard": CURATORS,
     "runs": CURATORS,
+    "agreement": CURATORS,
     "data": CURATORS,
     "project": LEADS,
     "people": LEADS,

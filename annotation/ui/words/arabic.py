@@ -27,6 +27,7 @@ WORDS = {
     "annotate": "التوسيم",
     "dashboard": "لوحة المتابعة",
     "runs": "التدريبات",
+    "agreement": "الاتفاق",
     "data": "البيانات",
     "project": "المشروع",
     "people": "الأشخاص",

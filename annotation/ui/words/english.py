@@ -28,6 +28,7 @@ WORDS = {
     "annotate": "Annotate",
     "dashboard": "Dashboard",
     "runs": "Runs",
+    "agreement": "Agreement",
     "data": "Data",
     "project": "Project",
     "people": "People",

@@ -28,6 +28,7 @@ WORDS = {
     "annotate": "Weka alama",
     "dashboard": "Dashibodi",
     "runs": "Mafunzo",
+    "agreement": "Makubaliano",
     "data": "Data",
     "project": "Mradi",
     "people": "Watu",
