@@ -32,6 +32,7 @@ from annotation.sampling import (
     why,
 )
 from annotation.sampling.acquisition import REMEMBERED_ROUNDS
+from annotation.stability import fixed_set
 from annotation.tagging import LoadedTagger, TaggerPrediction
 from annotation.training_set import TrainingSet, label_shares
 from maner_core.errors import InvalidInput
@@ -166,10 +167,15 @@ class Chooser:
         return max(queued - self.store.ready(self.project.id, Split.POOL), 0)
 
     def suggest(self, pool: "ReadPool", picks: Sequence[Pick]) -> None:
-        """Store suggestions for what is queued, was queued, and may be next; all spans, the hand-out filters."""
+        """Store suggestions for what is queued, was queued, may be next, or is read in every round; all spans of them.
+
+        The hand-out filters.
+        """
         unqueued = set(self.store.unqueued_pool_ids(self.project.id))
         wanted = {pick.index for pick in picks}
         wanted |= {i for i, sentence in enumerate(pool.sentences) if sentence.id not in unqueued} - pool.hidden
+        places = {sentence.id: i for i, sentence in enumerate(pool.sentences)}
+        wanted |= {places[sentence_id] for sentence_id in fixed_set(self.project, places)}
         if pool.scores is not None:
             highest = sorted(pool.scores, key=pool.scores.__getitem__, reverse=True)
             wanted |= set(highest[: max(SUGGESTED_SENTENCES - len(wanted), 0)])

@@ -39,6 +39,16 @@ def recipe_changes(config: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     }
 
 
+def same_recipe(runs: Sequence[Run]) -> list[Run]:
+    """Of these runs those trained by the recipe of the newest, but for the seed: only they lie on one curve."""
+    return [run for run in runs if _recipe(run) == _recipe(runs[-1])]
+
+
+def _recipe(run: Run) -> dict[str, Any]:
+    asked = {knob: value for knob, value in run.config.get("train", {}).items() if knob != "seed"}
+    return {"preset": run.config.get("preset"), **asked}
+
+
 def choice(events: Sequence[AuditEvent], run_id: int) -> Choice | None:
     """The last word of a person that let this run serve or pinned it; None where the gate alone spoke."""
     for event in reversed(events):

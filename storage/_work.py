@@ -15,6 +15,12 @@ Said = dict[tuple[int, int], tuple[SuggestedSpan, ...]]
 """(run, sentence) -> what the run suggests."""
 
 
+def suggested_spans(connection: Connection, run_id: int) -> dict[int, tuple[SuggestedSpan, ...]]:
+    """All that a run suggests, by sentence."""
+    rows = connection.execute(select(Suggestions.sentence_id, Suggestions.spans).where(Suggestions.run_id == run_id))
+    return {sentence_id: tuple(SuggestedSpan(*span) for span in spans) for sentence_id, spans in rows}
+
+
 def suggested_work(connection: Connection, project_id: int) -> list[SuggestedWork]:
     """First labellings of pool sentences, oldest first; imports, corrections, skips and flags are left out."""
     first_labels = (

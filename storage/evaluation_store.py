@@ -3,12 +3,17 @@
 from storage import _work
 from storage.database import Database
 from storage.evaluation_records import SuggestedWork
+from storage.records import SuggestedSpan
 
 
 class EvaluationStore:
     """What a Store is asked about work and its measure."""
 
     _database: Database
+
+    def suggested_spans(self, run_id: int) -> dict[int, tuple[SuggestedSpan, ...]]:
+        """All that the run suggests, by sentence id."""
+        return self._database.read(_work.suggested_spans, run_id)
 
     def suggested_work(self, project_id: int) -> list[SuggestedWork]:
         """First labellings of pool sentences, oldest first, with what was or could have been suggested."""

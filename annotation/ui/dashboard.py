@@ -6,11 +6,13 @@ import streamlit as st
 
 from annotation.permissions import Action
 from annotation.ui import charts, navigation
+from annotation.ui.advice_section import advice_section
 from annotation.ui.charts import CurvePoint
 from annotation.ui.run_figures import curve, last_change
 from annotation.ui.session import allow, allows, current_project, current_store
 from annotation.ui.suggestion_section import suggestion_section
 from annotation.ui.text import counted, plain
+from annotation.ui.training_request import request_training
 from annotation.work_state import WorkState, duration, work_state
 from storage import Progress, Project, Run, RunState, Store
 
@@ -108,20 +110,11 @@ def _train_button(store: Store, project: Project, work: WorkState) -> None:
         icon=":material/play_arrow:",
         disabled=busy or requested,
         help="Train with the labels there are, without waiting for the next batch",
-        on_click=_request_training,
+        on_click=request_training,
         args=(project.id,),
         width="stretch",
         key="train",
     )
-
-
-def _request_training(project_id: int) -> None:
-    store, annotator = current_store(), allow(Action.TRAIN, project_id).annotator
-    if not any(store.progress(project_id).by_label.values()):
-        st.toast("No labelled sentence holds a name yet, so there is nothing to learn. Label some first.")
-        return
-    store.request_retrain(project_id)
-    store.record(project_id, annotator.id, "retrain_requested")
 
 
 @st.fragment(run_every=CHARTS_EVERY)
@@ -156,6 +149,7 @@ def _figures(project_id: int) -> None:
     with right:
         st.subheader("Marked names")
         st.altair_chart(charts.label_counts(progress.by_label, colors), key="label_counts")
+    advice_section(store, project, runs, points)
     suggestion_section(store, project)
     _labels_per_hour(store, project.id)
     _runs_link(runs)

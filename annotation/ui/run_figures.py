@@ -7,9 +7,12 @@ from typing import Any
 
 import streamlit as st
 
+from annotation.learning_curve import Forecast, forecast
 from annotation.run_comparison import compare_runs, in_words
 from annotation.serving import evaluate, evaluation_labels
+from annotation.stopping import NEXT
 from annotation.ui.charts import CurvePoint
+from maner_core.evaluation import entity_counts
 from maner_core.spans import Span
 from storage import Project, Run, RunState, Store
 
@@ -46,6 +49,22 @@ def last_change(store: Store, project: Project, points: Sequence[CurvePoint]) ->
     before, after = points[-2].run, points[-1].run
     gold = tuple(evaluation_labels(store, project.id))
     return _compared(before, after, _key(gold), store, gold)
+
+
+def forecasts(store: Store, project: Project, runs: Sequence[Run]) -> list[Forecast]:
+    """What more labels are expected to add, by these runs (oldest first) on today's evaluation labels."""
+    gold = tuple(evaluation_labels(store, project.id))
+    return _forecasts(tuple((run.id, run.n_train) for run in runs), _key(gold), store, gold)
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
+def _forecasts(
+    runs: tuple[tuple[int, int], ...], gold_key: str, _store: Store, _gold: tuple[Labelled, ...]
+) -> list[Forecast]:
+    truth = [spans for _, spans in _gold]
+    read = [_store.predictions(run_id) for run_id, _ in runs]
+    counts = [entity_counts(truth, [found[sentence_id] for sentence_id, _ in _gold]) for found in read]
+    return forecast([n for _, n in runs], counts, NEXT)
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
