@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
 from annotation import accounts, demo
-from annotation.access import NoFrames, OnlyThisMachine
+from annotation.access import OnlyThisMachine, SafeHeaders
 from annotation.api import Api
 from annotation.ui import navigation
 from annotation.ui.session import base_path, current_access, current_settings, current_store, own_url, secret
@@ -67,5 +67,5 @@ app = st.App(
     "annotation/ui/main.py",
     lifespan=lifespan,
     routes=Api(current_access, secret).routes(base_path()),
-    middleware=[Middleware(OnlyThisMachine, applies=serves_one_person), Middleware(NoFrames)],
+    middleware=[Middleware(OnlyThisMachine, applies=serves_one_person), Middleware(SafeHeaders)],
 )

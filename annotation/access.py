@@ -115,10 +115,20 @@ class OnlyThisMachine:
             await PlainTextResponse(ELSEWHERE, status_code=403)(scope, receive, send)
 
 
-class NoFrames:
-    """ASGI middleware: no page of another site may show ours inside it and have people click on it unawares."""
+class SafeHeaders:
+    """ASGI middleware: what every answer forbids the browser.
 
-    HEADERS = ((b"content-security-policy", b"frame-ancestors 'self'"), (b"x-frame-options", b"SAMEORIGIN"))
+    No page of another site may show ours inside it and have people click on it unawares; no plug-ins; no other base for
+    links; nothing is run for what it looks like; no address of ours is told to other sites. Which scripts may run cannot
+    be said more narrowly: Streamlit writes some into its page.
+    """
+
+    HEADERS = (
+        (b"content-security-policy", b"frame-ancestors 'self'; object-src 'none'; base-uri 'self'"),
+        (b"x-frame-options", b"SAMEORIGIN"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"same-origin"),
+    )
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -130,7 +130,6 @@ class Api:
             headers={
                 "Content-Disposition": f"attachment; filename*=UTF-8''{filename}",
                 "Cache-Control": "no-store",
-                "X-Content-Type-Options": "nosniff",
                 "Cross-Origin-Resource-Policy": "same-origin",
             },
         )

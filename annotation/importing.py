@@ -152,7 +152,8 @@ def _read_all(
         if reading.errors and not skip_bad:
             raise _with_count(reading.errors)
         if not reading.sentences:
-            raise FormatError(reading.file, None, "holds no sentence that can be imported", str(reading.errors[0]))
+            remedy = str(reading.errors[0]) if reading.errors else "check that it is the right file"
+            raise FormatError(reading.file, None, "holds no sentence that can be imported", remedy)
         readings.append(reading)
     progress("reading", len(files), len(files))
     return readings

@@ -155,8 +155,14 @@ def _write_csv(file: Path, kind: type[Any], more: Sequence[str], rows: Iterable[
         table = csv.writer(out, lineterminator="\n")
         table.writerow(["recipe", "backbone", "size", *names])
         for block, row in rows:
-            table.writerow([block.recipe, block.backbone, block.size, *(getattr(row, name) for name in names)])
+            values = [block.recipe, block.backbone, block.size, *(getattr(row, name) for name in names)]
+            table.writerow([_no_formula(value) for value in values])
     return file
+
+
+def _no_formula(value: Any) -> Any:
+    """The value; a text that a spreadsheet would run, such as a label named =1+1 in some file, begins with an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.lstrip()[:1] in tuple("=+-@") else value
 
 
 # Markdown: F1 in points.

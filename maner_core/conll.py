@@ -44,7 +44,10 @@ def read(path: Path) -> Corpus:
                 raise FormatError(str(path), number, _columns(fields), "write the token and its tag on each line")
             if not _TAG.fullmatch(fields[1]):
                 raise FormatError(
-                    str(path), number, f"{fields[1]!r} is no IOB2 tag", "write O, or B- or I- and a label such as B-LOC"
+                    str(path),
+                    number,
+                    f"{fields[1][:40]!r} is no IOB2 tag",
+                    "write O, or B- or I- and a label such as B-LOC",
                 )
         tags = [fields[1] for _, fields in rows]
         legal = repair_tags(tags)

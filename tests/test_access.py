@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from store_helpers import add_pool, draft, new_project, save
 
-from annotation.access import Access, NoFrames, OnlyThisMachine, asks_for_accounts, is_loopback, open_access
+from annotation.access import Access, OnlyThisMachine, SafeHeaders, asks_for_accounts, is_loopback, open_access
 from annotation.settings import Settings
 from maner_core.errors import InvalidConfig
 from storage import Store
@@ -131,7 +131,7 @@ def client(applies: bool = True, address: str = "127.0.0.1") -> TestClient:
         await websocket.send_text("hello")
 
     app = Starlette(routes=[Route("/", page), WebSocketRoute("/talk", talk)])
-    app.add_middleware(NoFrames)
+    app.add_middleware(SafeHeaders)
     app.add_middleware(OnlyThisMachine, applies=lambda: applies)
     return TestClient(app, base_url="http://127.0.0.1:8501", client=(address, 50_000))
 

@@ -9,7 +9,7 @@ import streamlit as st
 from annotation.run_comparison import RunComparison, SentenceChange, compare_runs, in_words
 from annotation.serving import evaluation_labels
 from annotation.ui.marked import marked
-from annotation.ui.text import counted
+from annotation.ui.text import cell, counted
 from maner_core.spans import Span
 from storage import Project, Run, Store
 
@@ -43,7 +43,7 @@ def _name(run_id: int) -> str:
 def _by_label(comparison: RunComparison, before: int, after: int) -> None:
     rows = [
         {
-            "Label": label,
+            "Label": cell(label),
             "Names": found.n_gold,
             _name(before): 100 * found.before,
             _name(after): 100 * found.after,

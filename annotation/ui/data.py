@@ -13,7 +13,7 @@ from annotation.importing import ImportReport, UseAs, import_files
 from annotation.permissions import Action
 from annotation.ui import navigation
 from annotation.ui.session import allow, allows, base_path, current_project, current_store
-from annotation.ui.text import counted, plain
+from annotation.ui.text import cell, counted, plain
 from maner_core.errors import ManerError
 from storage import Progress, Project, Split, Status, Store
 
@@ -103,9 +103,9 @@ def _flagged(store: Store, project: Project) -> None:
     names = {annotator_id: store.annotator_by_id(annotator_id).name for annotator_id in people}
     rows = [
         {
-            "Comment": item.annotation.comment,
-            "Sentence": item.sentence.text or " ".join(item.sentence.tokens),
-            "By": names[item.annotation.annotator_id],
+            "Comment": cell(item.annotation.comment),
+            "Sentence": cell(item.sentence.text or " ".join(item.sentence.tokens)),
+            "By": cell(names[item.annotation.annotator_id]),
             "When": item.annotation.created_at,
         }
         for item in items
@@ -219,7 +219,10 @@ def _show_report(report: ImportReport) -> None:
         )
         st.dataframe(
             pd.DataFrame(
-                [(example.text, example.where, example.kind, example.twin) for example in report.examples],
+                [
+                    (cell(example.text), cell(example.where), example.kind, cell(example.twin))
+                    for example in report.examples
+                ],
                 columns=["Sentence", "Where", "Duplicate", "Of"],
             ),
             hide_index=True,

@@ -12,7 +12,7 @@ from annotation import accounts
 from annotation.permissions import Action
 from annotation.ui import navigation
 from annotation.ui.session import allow, allows, base_path, current_person, current_project, current_store
-from annotation.ui.text import plain
+from annotation.ui.text import cell, plain
 from maner_core.errors import ManerError
 from storage import AuditEvent, Invitation, Member, Project, Role
 
@@ -146,7 +146,7 @@ def _table(members: Sequence[Member], in_project: bool) -> None:
         return
     rows = [
         {
-            "Name": member.name,
+            "Name": cell(member.name),
             **({"Role": member.role or _NO_ROLE} if in_project else {}),
             "Account": _account_state(member),
             "Last seen": member.seen_at,
@@ -259,8 +259,8 @@ def _events(events: Sequence[AuditEvent]) -> None:
     rows = [
         {
             "When": event.at,
-            "Who": "terminal" if event.annotator_id is None else names[event.annotator_id],
-            "What": _in_words(event),
+            "Who": "terminal" if event.annotator_id is None else cell(names[event.annotator_id]),
+            "What": cell(_in_words(event)),
         }
         for event in reversed(shown)
     ]

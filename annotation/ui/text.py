@@ -1,7 +1,8 @@
-"""Text of people and files on its way into Markdown."""
+"""Text of people and files on its way into Markdown and tables."""
 
 import re
 
+_FORMULA = ("=", "+", "-", "@")
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
 
@@ -13,3 +14,8 @@ def plain(text: str) -> str:
 def counted(n: int, noun: str) -> str:
     """A number with its noun: `1, "sentence" -> "1 sentence"`."""
     return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def cell(text: str) -> str:
+    """A text for a table, which a person may download as CSV: no spreadsheet takes it for a formula. `"=1+1" -> "'=1+1"`."""
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) or text[:1] in ("\t", "\r", "\n") else text

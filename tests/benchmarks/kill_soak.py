@@ -309,9 +309,9 @@ def round_after(tool: App, project: Project, moment: datetime) -> float | None:
     return None
 
 
-def verdict(tool: App, labellers: Sequence[Labeller]) -> dict[str, Any]:
-    """What was acknowledged against what is in the database."""
-    rows = saved_annotations(tool.database)
+def verdict(tool: App, labellers: Sequence[Labeller], without: Sequence[int] = ()) -> dict[str, Any]:
+    """What was acknowledged against what is in the database, but for what the annotators `without` did."""
+    rows = [row for row in saved_annotations(tool.database) if row.annotator not in without]
     submitted = {id_: sent for labeller in labellers for id_, sent in labeller.submitted.items()}
     acknowledged = {id_: at for labeller in labellers for id_, at in labeller.acknowledged.items()}
     times = Counter(row.id for row in rows)

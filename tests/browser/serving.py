@@ -29,9 +29,12 @@ TIMEOUT_MS = 20_000
 
 def launch_chromium(playwright: Playwright) -> Browser:
     """Debian's Chromium where it is on the PATH, else Playwright's own; playwright.sync_api.Error without either."""
-    return playwright.chromium.launch(
-        executable_path=shutil.which("chromium") or shutil.which("chromium-browser"), args=CHROMIUM_FLAGS
-    )
+    return playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_FLAGS)
+
+
+def chromium_path() -> str | None:
+    """Debian's Chromium, if it is on the PATH."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 class Server:
