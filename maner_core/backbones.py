@@ -309,7 +309,8 @@ class BundledWeights:
             layer_norm_eps=self.layer_norm_eps,
             pad_token_id=self.specials["pad"],
         )
-        model = BertModel(config, add_pooling_layer=False)
+        with torch.random.fork_rng(devices=[]):  # weights are drawn in vain here; a training's seed must not feel it
+            model = BertModel(config, add_pooling_layer=False)
         state = model.state_dict()
         loaded = {
             name: torch.from_numpy(self.tensor(ours)).view_as(state[name])

@@ -40,7 +40,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bundled(cache: Path) -> tuple[Any, Any]:
+def random_states(cache: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    """torch's random state before and after the bundled backbone is built."""
+    before = torch.get_rng_state()
+    bundled_folder(cache)
+    return before, torch.get_rng_state()
+
+
+@pytest.fixture(scope="module")
+def bundled(cache: Path, random_states: tuple[torch.Tensor, torch.Tensor]) -> tuple[Any, Any]:
     """The bundled encoder and its tokenizer."""
     return load_backbone("bundled", cache)
 
@@ -113,6 +121,13 @@ def test_the_bundled_backbone_is_built_once_and_then_read(
     folder = bundled_folder(cache)
     assert [path.name for path in cache.iterdir()] == [folder.name]
     assert {path.name for path in folder.iterdir()} >= {"config.json", "model.safetensors", "tokenizer.json"}
+
+
+def test_a_training_that_builds_the_bundled_backbone_draws_the_same_numbers_as_every_later_one(
+    random_states: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    before, after = random_states
+    assert torch.equal(before, after)
 
 
 def test_thirty_steps_on_the_bundled_backbone_learn_their_sentences(cache: Path, tmp_path: Path) -> None:
