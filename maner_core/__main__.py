@@ -15,8 +15,9 @@ from maner_core import conll
 from maner_core.config import TrainConfig, parse_settings
 from maner_core.console import analysis_lines, count_bar, measure_lines, show, train_lines, training_bar
 from maner_core.encoding import INPUT_SCHEMES, input_scheme
-from maner_core.errors import InvalidConfig, InvalidInput, ManerError, RunFailed
+from maner_core.errors import InvalidInput, ManerError, RunFailed
 from maner_core.model_card import DataCard, Evaluation, describe
+from maner_core.options import check_out, check_text, length_of_training, numbers, parts, together_with_settings
 
 if TYPE_CHECKING:
     from maner_core.analysis import Pair
@@ -106,12 +107,12 @@ def train_command(
         "frozen_layers": frozen_layers,
         "lora_rank": lora_rank,
         "adaptation": adaptation,
-        **_length_of_training(epochs, steps),
+        **length_of_training(epochs, steps),
     }
     options = {name: value for name, value in given.items() if value is not None}
-    config = TrainConfig.preset(preset, **_together(options, parse_settings(settings)))
-    _check_text(config.adaptation, text)
-    _check_out(out)
+    config = TrainConfig.preset(preset, **together_with_settings(options, parse_settings(settings)))
+    check_text(config.adaptation, text)
+    check_out(out)
     corpus = conll.read(train_file)
     test = conll.read(test_file) if test_file else None
     unlabelled = _read_text(text)
@@ -172,7 +173,7 @@ def adapt_command(
         mlm_probability=probability,
     )
     input_scheme(system)
-    _check_out(out)
+    check_out(out)
     sentences = _read_text(text)
 
     from maner_core.adaptation import adapt
@@ -318,10 +319,10 @@ def benchmark_command(
     if not tables_only:
         grid = benchmark.Grid(
             places=tuple(data),
-            systems=tuple(_parts(system)) or benchmark.ALL_SYSTEMS,
-            backbones=tuple(_parts(backbone)),
-            sizes=tuple(_numbers("--size", size)) or (100,),
-            seeds=benchmark.choose_seeds(seeds, _numbers("--seed", seed)),
+            systems=tuple(parts(system)) or benchmark.ALL_SYSTEMS,
+            backbones=tuple(parts(backbone)),
+            sizes=tuple(numbers("--size", size)) or (100,),
+            seeds=benchmark.choose_seeds(seeds, numbers("--seed", seed)),
             preset=preset,
             overrides=benchmark.parse_overrides(settings),
             test_limit=test_limit,
@@ -333,39 +334,6 @@ def benchmark_command(
     show(result, lines + (outcome.left_out if outcome else []), as_json)
     if outcome and outcome.failed:
         raise RunFailed(f"{len(outcome.failed)} runs failed, as {written[0]} says; the same command tries them again")
-
-
-def _together(options: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-    """What options and --set ask for; a setting that both give is refused, for one of the two would be lost."""
-    if twice := sorted(options.keys() & settings.keys()):
-        raise InvalidConfig(f"{twice[0]} is given by --set and by an option of its own; give it once")
-    return options | settings
-
-
-def _length_of_training(epochs: float | None, steps: int | None) -> dict[str, float]:
-    """What a wish for a certain length sets: a preset's bounds would otherwise stand in its way."""
-    if epochs is not None and steps is not None:
-        raise InvalidConfig("--epochs and --steps both say how long to train; give one of them")
-    if steps is not None:
-        if steps < 1:
-            raise InvalidConfig(f"--steps is {steps}; it must be at least 1")
-        return {"epochs": 0.0, "min_steps": steps, "max_steps": steps}
-    if epochs is not None:
-        # At least one step even of half an epoch of few sentences.
-        return {"epochs": epochs, "min_steps": 1 if epochs > 0 else 0, "max_steps": 0}
-    return {}
-
-
-def _parts(words: Sequence[str]) -> list[str]:
-    """Words that may hold several, by commas: `["a,b", "c"] -> ["a", "b", "c"]`."""
-    return [part for word in words for part in word.split(",") if part]
-
-
-def _numbers(option: str, words: Sequence[str]) -> list[int]:
-    try:
-        return [int(part) for part in _parts(words)]
-    except ValueError:
-        raise InvalidConfig(f"{option} is {','.join(words)!r}; give whole numbers, by commas") from None
 
 
 def _outcome(outcome: "Outcome | None") -> dict[str, Any]:
@@ -380,22 +348,8 @@ def _outcome(outcome: "Outcome | None") -> dict[str, Any]:
     }
 
 
-def _check_text(adaptation: str, text: Sequence[Path] | None) -> None:
-    """Refuse an adaptation without a text, and a text that nothing would read."""
-    if adaptation != "none" and not text:
-        raise InvalidConfig(f"--adapt {adaptation} needs sentences without labels; name a file with --text")
-    if adaptation == "none" and text:
-        raise InvalidConfig("--text is only read by an adaptation; add --adapt before or --adapt beside")
-
-
 def _read_text(files: Sequence[Path] | None) -> list[list[str]]:
     return [sentence for file in files or () for sentence in conll.words(file)]
-
-
-def _check_out(out: Path) -> None:
-    """Refuse a place in which something lies: saving replaces the whole folder."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InvalidInput(f"{out} is already there and not an empty folder; choose another --out or remove it first")
 
 
 def _measure(tagger: "Tagger", corpus: conll.Corpus) -> dict[str, Any]:

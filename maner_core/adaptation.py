@@ -12,10 +12,11 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -109,6 +110,24 @@ def adapt(
         _save(folder, model.cpu(), used, tokenizer, config, report, cache)
     processes.wait()
     return report
+
+
+@contextmanager
+def adapted_backbone(
+    text: Sequence[Sequence[str]], config: TrainConfig, folder: Path, on_progress: OnProgress | None, cache: Path | None
+) -> Iterator[str]:
+    """The backbone that a training for `folder` starts from, a name or a folder.
+
+    One that is adapted to `text` first, as `config` may ask for, lies beside `folder` meanwhile.
+    """
+    if config.adaptation != "before":
+        yield config.backbone
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent, prefix=".unfinished-") as temporary:
+        backbone = Processes().same(str(Path(temporary) / "backbone"))
+        adapt(text, config, Path(backbone), on_progress, cache=cache)
+        yield backbone
 
 
 def _optimise(

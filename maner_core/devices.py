@@ -2,6 +2,8 @@
 
 import ctypes
 import gc
+import resource
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -54,3 +56,11 @@ def reset_peak_memory() -> None:
         torch.cuda.reset_peak_memory_stats()
     with suppress(OSError):  # other systems keep counting from the start of the process
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes: the most that was used of the card on a GPU, else the largest resident size of this process so far."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    # Linux counts in kilobytes, macOS in bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

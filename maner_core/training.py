@@ -5,15 +5,12 @@ a tagger that is trained on from the last one generalises worse (Ash & Adams 202
 """
 
 import math
-import resource
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -26,7 +23,7 @@ from maner_core.batches import in_parts, random_batches
 from maner_core.calibration import Calibration
 from maner_core.checkpoints import save_checkpoint
 from maner_core.config import TrainConfig
-from maner_core.devices import best_device, has_bfloat16, return_freed_memory, reused_memory
+from maner_core.devices import best_device, has_bfloat16, peak_memory, return_freed_memory, reused_memory
 from maner_core.dropout import use_fast_dropout
 from maner_core.encoding import Specials, Window, WordEncoder, longest_window, mask_words
 from maner_core.entity_forms import EntityForms
@@ -105,7 +102,9 @@ def train(
         )
     processes = Processes()
     on_progress = on_progress if processes.first else None
-    with _backbone(text, config, folder, on_progress, cache) as backbone:
+    from maner_core.adaptation import adapted_backbone  # which needs this module
+
+    with adapted_backbone(text, config, folder, on_progress, cache) as backbone:
         config_here = replace(config, backbone=backbone)
         tagger, report = _train_until_it_learns(
             sentences, spans, labels, text, config_here, _share(on_progress, 0, config.calibration_folds + 1), cache
@@ -121,23 +120,6 @@ def train(
             save_checkpoint(folder, tagger, config, report, cache, data, entities)
         processes.wait()
     return report
-
-
-@contextmanager
-def _backbone(
-    text: Sequence[Sequence[str]], config: TrainConfig, folder: Path, on_progress: OnProgress | None, cache: Path | None
-) -> Iterator[str]:
-    """The backbone to start from; one that is adapted to the text lies beside `folder` until the checkpoint is written."""
-    if config.adaptation != "before":
-        yield config.backbone
-        return
-    from maner_core.adaptation import adapt  # which needs this module
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix=".unfinished-") as temporary:
-        backbone = Processes().same(str(Path(temporary) / "backbone"))
-        adapt(text, config, Path(backbone), on_progress, cache=cache)
-        yield backbone
 
 
 def _train_until_it_learns(
@@ -165,7 +147,7 @@ def _train_until_it_learns(
     tagger, report = best
     if not math.isfinite(report.loss):
         raise RunFailed(f"the loss became {report.loss} in each of {restart + 1} trainings; lower the learning rate")
-    seconds, memory = time.perf_counter() - started, _peak_memory(tagger.device)
+    seconds, memory = time.perf_counter() - started, peak_memory(tagger.device)
     return tagger, replace(report, restarts=restart, seconds=seconds, peak_memory_bytes=memory)
 
 
@@ -416,11 +398,3 @@ def _loss(
         model.read(encode(mask), rows, columns) if encode else model(ids, mask, rows, columns)
     )  # (n_words, n_tags)
     return nn.functional.cross_entropy(logits, gold, reduction="sum")
-
-
-def _peak_memory(device: torch.device) -> int:
-    """Bytes: of the card on a GPU, else the largest resident size of this process so far."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    # Linux counts in kilobytes, macOS in bytes.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
