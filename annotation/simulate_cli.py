@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from annotation.quick_scorer import QUICK
 from annotation.terminal import AsJson, print_json
 from maner_core.encoding import INPUT_SCHEMES
 
@@ -31,7 +32,9 @@ def simulate_command(
     random_share: Annotated[float, typer.Option(help="Share of the queue drawn by chance.")] = 0.1,
     preset: Annotated[str, typer.Option(help="Training preset: default or paper.")] = "default",
     backbone: Annotated[str, typer.Option(help="bundled, a hub id or a folder.")] = "bundled",
-    system: Annotated[str, typer.Option(help=f"Input scheme: {', '.join(INPUT_SCHEMES)}.")] = "maner",
+    system: Annotated[
+        str, typer.Option(help=f"Input scheme: {', '.join(INPUT_SCHEMES)}; quick: a frozen backbone.")
+    ] = "maner",
     pool_limit: Annotated[int | None, typer.Option(help="Use so many sentences of the training file.")] = None,
     test_limit: Annotated[int | None, typer.Option(help="Use so many sentences of the test file.")] = None,
     as_json: AsJson = False,
@@ -60,7 +63,8 @@ def simulate_command(
         noise=TYPICAL_NOISE if noise else AnnotatorNoise(),
         rule=SelectionRule(random_share=random_share, power=power or None, alike=alike),
         preset=preset,
-        overrides={"backbone": backbone, "system": system},
+        overrides={"backbone": backbone} if system == QUICK else {"backbone": backbone, "system": system},
+        quick=system == QUICK,
         pool_limit=pool_limit,
         test_limit=test_limit,
     )

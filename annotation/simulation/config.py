@@ -81,6 +81,8 @@ class SimulationConfig:
     """TrainConfig preset."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """TrainConfig fields that differ from it, such as system and backbone."""
+    quick: bool = False
+    """The quick scorer on the backbone is the tagger: a training takes seconds."""
     pool_limit: int | None = None
     """Use so many random sentences of the training file, others for each seed; None: all."""
     test_limit: int | None = None

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from annotation.formats import ReadSentence, read_file
 from annotation.loop import run_round
 from annotation.phases import RoundProgress
+from annotation.quick_scorer import quick_tools
 from annotation.serving import run_folder
 from annotation.simulation.annotator import SimulatedAnnotator
 from annotation.simulation.config import GoldSet, SimulationConfig
@@ -52,15 +53,22 @@ def simulate(
     everything = [
         (each.name, strategy, seed) for seed in range(config.seeds) for each in sets for strategy in config.strategies
     ]
+    tools = tools or _tools(out, config)
     todo = [each for each in everything if each not in finished]
     with tqdm(total=len(todo) * len(config.sizes), unit="round", disable=not show_progress) as bar:
         for name, strategy, seed in todo:
             pool, test = read[name]
             sample = _sample(pool, config.pool_limit, seed=seed)
-            for point in _repetition(config, name, strategy, seed, sample, test, tools or real_tools(), bar):
+            for point in _repetition(config, name, strategy, seed, sample, test, tools, bar):
                 append(out / "points.csv", point)
                 bar.update()
     return summarise(read_points(out / "points.csv"))
+
+
+def _tools(out: Path, config: SimulationConfig) -> Tools:
+    if not config.quick:
+        return real_tools()
+    return quick_tools(out, str(config.overrides.get("backbone", "bundled")))
 
 
 def write_results(out: Path) -> list[Saving]:
