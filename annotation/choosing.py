@@ -1,6 +1,7 @@
 """What of the pool is labelled next, and why: read, score, select, suggest, queue. And the same again from the log."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from annotation.phases import Phase, Phases
+from annotation.quick_scorer import COMPARED_SENTENCES, LOWEST_CORRELATION, rank_correlation
 from annotation.sampling import (
     NEEDS_STATES,
     RANDOM_REASON,
@@ -33,7 +35,7 @@ from annotation.sampling import (
 )
 from annotation.sampling.acquisition import REMEMBERED_ROUNDS
 from annotation.stability import fixed_set
-from annotation.tagging import LoadedTagger, TaggerPrediction
+from annotation.tagging import LoadedTagger, QuickScorer, TaggerPrediction
 from annotation.training_set import TrainingSet, label_shares
 from maner_core.errors import InvalidInput
 from maner_core.spans import iob2_tags
@@ -73,6 +75,10 @@ class Chooser:
     tagger: LoadedTagger
     source: int
     phases: Phases
+    quick: Callable[[], QuickScorer] | None = None
+    """Trains the quick scorer, which ranks a pool larger than the rule's sub-sample."""
+    comparison: dict[str, Any] | None = None
+    """How far the quick scorer and the tagger agreed, where both were asked."""
 
     def choose(self) -> dict[str, Any]:
         """Score and rank unlabelled sentences, store suggestions, swap the queue; the numbers of it."""
@@ -94,15 +100,22 @@ class Chooser:
         queued = self.store.fill_queue(self.project.id, items, replace=True)
         log = _log(pool, seq, n, batch, name, ranking, selection)
         cost = asdict(pool.arrays.cost) if pool.arrays is not None else None
-        return {"scored": len(pool.read), "queued": queued, "selection": name, "cost": cost, "selection_log": log}
+        scored = {"scored": len(pool.read), "quick": self.comparison, "cost": cost}
+        return {**scored, "queued": queued, "selection": name, "selection_log": log}
 
     def score(self, pool: "ReadPool") -> None:
-        """Read a sub-sample of the pool and keep its scores, where the strategy has any."""
+        """Read a sub-sample of the pool and keep its scores, where the strategy has any.
+
+        A larger pool is read by the quick scorer instead: the sub-sample, and all that it has read in earlier rounds.
+        """
         n = len(pool.sentences)
         pool.read = subsample(n, self.rule.subsample, self.run.seed)
         of = "" if len(pool.read) == n else f" of {n}"
-        self.read_pool(pool, pool.read.tolist(), "scoring", f"Scoring {len(pool.read)}{of} sentences")
-        pool.arrays = self.arrays(pool)
+        read = self.read_quickly(pool) if of and self.labelled.opens_gate else None
+        if read is None:
+            self.read_pool(pool, pool.read.tolist(), "scoring", f"Scoring {len(pool.read)}{of} sentences")
+            read = [pool.predictions[index] for index in pool.read]
+        pool.arrays = self.arrays(pool, read)
         acquisition = acquisition_function(self.project.settings.strategy)
         if acquisition is not None:
             scores = acquisition(pool.arrays).tolist()
@@ -110,6 +123,35 @@ class Chooser:
             ids = [pool.sentences[index].id for index in pool.read]
             doubts = dict(zip(ids, mnlp(pool.arrays).tolist(), strict=True))
             self.store.save_scores(self.run.id, zip(ids, scores, strict=True), doubts)
+
+    def read_quickly(self, pool: "ReadPool") -> list[TaggerPrediction] | None:
+        """What the quick scorer says of the sentences it knows and of the sub-sample, which `pool.read` then are.
+
+        None where there is none, or where it ranks random sentences too unlike the tagger.
+        """
+        if self.quick is None:
+            return None
+        started = time.monotonic()
+        self.phases.tell("scoring", 0.0, None, "Training the quick scorer")
+        scorer = self.quick()
+        self.phases.took("scoring", time.monotonic() - started)
+        n = len(pool.sentences)
+        compared = Stream.COMPARED.generator(self.run.seed).permutation(n)[:COMPARED_SENTENCES].tolist()
+        message = f"Comparing the quick scorer with the tagger on {len(compared)} sentences"
+        self.read_pool(pool, compared, "scoring", message)
+        again = self.phases.read(scorer, [pool.sentences[index] for index in compared], "scoring", message)
+        by_tagger = Pool.of([pool.predictions[index].probabilities for index in compared], pool.tags)
+        by_scorer = Pool.of([each.probabilities for each in again], iob2_tags(scorer.labels))
+        agreement = rank_correlation(mnlp(by_tagger), mnlp(by_scorer))
+        used = agreement >= LOWEST_CORRELATION
+        self.comparison = {"rank_correlation": agreement, "sentences": len(compared), "used": used}
+        if not used:
+            return None
+        wanted = set(pool.read.tolist())
+        indices = [i for i, each in enumerate(pool.sentences) if i in wanted or scorer.knows(each.tokens)]
+        pool.read, pool.scorer = np.array(indices, np.intp), scorer
+        sentences = [pool.sentences[index] for index in indices]
+        return self.phases.read(scorer, sentences, "scoring", f"Scoring {len(indices)} of {n} sentences quickly")
 
     def no_sentences(self) -> list[Sentence]:
         """What people skipped as not being a sentence."""
@@ -120,17 +162,16 @@ class Chooser:
         """Ask nobody about what is like one of `no_sentences`, among the sentences that were read."""
         if pool.arrays is None or pool.arrays.embeddings is None or not no_sentences:
             return
-        read = self.phases.read(self.tagger, no_sentences, "scoring", "Looking for more of what is no sentence")
+        read = self.phases.read(pool.scorer, no_sentences, "scoring", "Looking for more of what is no sentence")
         found = neighbours(pool.arrays.embeddings, np.stack([each.embedding for each in read]), self.rule.alike)
         like = {pool.sentences[pool.read[row]].id: no_sentences[other].id for row, other in found.items()}
         self.store.hide(self.run.id, like)
 
-    def arrays(self, pool: "ReadPool") -> Pool:
+    def arrays(self, pool: "ReadPool", read: Sequence[TaggerPrediction]) -> Pool:
         """What a query strategy sees of the sentences that were read."""
-        read = [pool.predictions[index] for index in pool.read]
         embeddings = np.stack([prediction.embedding for prediction in read]) if read else None
         seen = replace(
-            Pool.of([prediction.probabilities for prediction in read], pool.tags, embeddings),
+            Pool.of([prediction.probabilities for prediction in read], iob2_tags(pool.scorer.labels), embeddings),
             label_shares=label_shares(self.labelled.sentences, self.labelled.spans),
             cost=project_cost(self.store, self.project.id),
             history=self.history(pool),
@@ -138,7 +179,7 @@ class Chooser:
         )
         if self.project.settings.strategy not in NEEDS_STATES:
             return seen
-        return replace(seen, states=pool.states(seen), head=Head(*self.tagger.head))
+        return replace(seen, states=pool.states(seen), head=Head(*pool.scorer.head))
 
     def history(self, pool: "ReadPool") -> "np.typing.NDArray[np.float64] | None":
         """`mnlp` of the sentences that were read in the rounds before, (n_read, n_rounds); nan where it is not known."""
@@ -225,6 +266,10 @@ class ReadPool:
     """Indices of sentences that nobody is asked about."""
     arrays: Pool | None = None
 
+    def __post_init__(self) -> None:
+        self.scorer = self.tagger
+        """Who has read what `arrays` holds: the tagger, or the quick scorer."""
+
     @property
     def tags(self) -> tuple[str, ...]:
         """The tags that its probabilities are of."""
@@ -239,7 +284,7 @@ class ReadPool:
         """The word states of the sentences that `mnlp` puts first."""
         first = np.sort(np.argsort(-mnlp(arrays), kind="stable")[:SENTENCES_WITH_STATES])
         read = [self.sentences[self.read[i]].tokens for i in first]
-        return WordStates(first, np.concatenate(self.tagger.word_states(read)))
+        return WordStates(first, np.concatenate(self.scorer.word_states(read)))
 
     def suggestion(self, index: int, run_id: int) -> Suggestion:
         """What the run says of a sentence that was read."""

@@ -6,7 +6,8 @@ loop. Importing this module loads no torch: training and inference are imported 
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,19 @@ import numpy as np
 from annotation.adapted_backbone import adapted, adapted_folder
 from annotation.choosing import Chooser
 from annotation.phases import OnProgress, Phases
+from annotation.quick_scorer import features_folder
 from annotation.sampling import DEFAULT_RULE, SelectionRule
 from annotation.serving import checkpoint_folder, evaluate, evaluation_labels, judge, prune_checkpoints, run_folder
-from annotation.tagging import AdaptFunction, LoadedTagger, Tools, TrainFunction, TrainProgress, real_tools
+from annotation.tagging import (
+    AdaptFunction,
+    LoadedTagger,
+    QuickFunction,
+    QuickScorer,
+    Tools,
+    TrainFunction,
+    TrainProgress,
+    real_tools,
+)
 from annotation.training_set import TrainingSet, training_set
 from maner_core.config import TrainConfig
 from maner_core.errors import ManerError, RunFailed, RunStopped
@@ -130,7 +141,10 @@ class _Round:
         if verdict.instead is not None:
             source = verdict.instead
             tagger = tools.load(checkpoint_folder(self.home, self.store.run(source)))
-        chooser = Chooser(self.store, self.project, self.run, self.labelled, self.rule, tagger, source, self.phases)
+        quick = None if tools.quick is None else partial(self.quick, tools.quick)
+        chooser = Chooser(
+            self.store, self.project, self.run, self.labelled, self.rule, tagger, source, self.phases, quick
+        )
         metrics |= chooser.choose()
         metrics |= {"adaptation": adaptation, "seconds": self.phases.seconds, "p_worse": verdict.p_worse}
         checkpoint = str(run_folder(self.home, self.run.id).relative_to(self.home))
@@ -174,6 +188,14 @@ class _Round:
         )
         self.phases.took("training", time.monotonic() - started)
         return report
+
+    def quick(self, train: QuickFunction) -> QuickScorer:
+        """The quick scorer on the same labels; it keeps what it reads of the project's backbone for the next rounds."""
+        backbone = self.project.settings.backbone
+        folder = features_folder(self.home / "features" / f"project-{self.project.id}", backbone)
+        labels = [label.name for label in self.project.settings.labels]
+        config = replace(self.config, backbone=backbone)
+        return train(self.labelled.sentences, self.labelled.spans, labels, config, folder)
 
     def card(self, metrics: Mapping[str, Any]) -> DataCard:
         """What the project knows of the checkpoint: language, name, sentences, and F1 where there are evaluation labels."""

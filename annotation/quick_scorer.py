@@ -10,12 +10,19 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from annotation.sampling.pool import Values
 from annotation.tagging import LoadedTagger, Tools, TrainProgress
 from maner_core.config import TrainConfig
 from maner_core.spans import Span
 
 QUICK = "quick"
-"""What a simulation and a project call it."""
+"""What a simulation calls it."""
+COMPARED_SENTENCES = 200
+"""Random sentences of the pool that the tagger reads too, in every round, to see how far both rank them alike."""
+LOWEST_CORRELATION = 0.4
+"""Below this rank correlation the quick scorer does not choose."""
 
 
 def features_folder(parent: Path, backbone: str) -> Path:
@@ -23,21 +30,22 @@ def features_folder(parent: Path, backbone: str) -> Path:
     return parent / f"features-{sha256(backbone.encode()).hexdigest()[:12]}"
 
 
-def train_quick_scorer(
-    sentences: Sequence[Sequence[str]],
-    spans: Sequence[Sequence[Span]],
-    labels: Sequence[str],
-    config: TrainConfig,
-    features: Path,
-    on_progress: Callable[[float], None] | None = None,
-    cache: Path | None = None,
-) -> tuple[LoadedTagger, Any]:
-    """A quick scorer and its report; `features` is where the vectors of its backbone are kept."""
-    from maner_core.features import WordFeatures
-    from maner_core.quick import train_quick
+def rank_correlation(first: Values, second: Values) -> float:
+    """Spearman's: the correlation of the ranks, equal values sharing the mean of theirs; 0 where one does not vary.
 
-    vectors = WordFeatures(features, config.backbone, cache=cache)
-    return train_quick(sentences, spans, labels, config.seed, vectors, on_progress)
+    `[1, 2, 3], [10, 30, 20]` -> 0.5
+    """
+    ranks = np.array([_ranks(first), _ranks(second)])
+    away = ranks - ranks.mean(axis=1, keepdims=True)
+    spread = float(np.sqrt((away[0] ** 2).sum() * (away[1] ** 2).sum()))
+    return float((away[0] * away[1]).sum()) / spread if spread else 0.0
+
+
+def _ranks(values: Values) -> Values:
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    mean: Values = last - (counts - 1) / 2
+    return mean[place]
 
 
 @dataclass(frozen=True, slots=True)

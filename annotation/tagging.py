@@ -54,6 +54,24 @@ class LoadedTagger(Protocol):
     ) -> Sequence[TaggerPrediction]: ...
 
 
+class QuickScorer(LoadedTagger, Protocol):
+    """A tagger that is trained in seconds, and answers at once for sentences that it has read before."""
+
+    def knows(self, sentence: Sequence[str]) -> bool: ...
+
+
+QuickFunction = Callable[
+    [
+        Sequence[Sequence[str]],  # sentences
+        Sequence[Sequence[Span]],  # their gold spans
+        Sequence[str],  # labels
+        TrainConfig,  # of which backbone and seed count
+        Path,  # folder where what was read of the backbone is kept
+    ],
+    QuickScorer,
+]
+"""Trains the quick scorer."""
+
 TrainFunction = Callable[
     [
         Sequence[Sequence[str]],  # sentences
@@ -104,6 +122,8 @@ class Tools:
     load: LoadFunction
     adapt: AdaptFunction = adapt_backbone
     describe: DescribeFunction = lambda folder, card: None
+    quick: QuickFunction | None = None
+    """None: there is no quick scorer, and of a large pool the tagger reads a sub-sample."""
 
 
 def real_tools(cache: Path | None = None) -> Tools:
@@ -127,4 +147,17 @@ def real_tools(cache: Path | None = None) -> Tools:
 
         return Tagger.load(folder, cache=cache)
 
-    return Tools(train, load, partial(adapt_backbone, cache=cache), describe)
+    def quick(
+        sentences: Sequence[Sequence[str]],
+        spans: Sequence[Sequence[Span]],
+        labels: Sequence[str],
+        config: TrainConfig,
+        folder: Path,
+    ) -> QuickScorer:
+        from maner_core.features import WordFeatures
+        from maner_core.quick import train_quick
+
+        features = WordFeatures(folder, config.backbone, cache=cache)
+        return train_quick(sentences, spans, labels, config.seed, features)[0]
+
+    return Tools(train, load, partial(adapt_backbone, cache=cache), describe, quick)

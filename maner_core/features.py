@@ -66,6 +66,10 @@ class WordFeatures:
         vectors = self._mapped()
         return [vectors[start : start + words] for start, words in places]
 
+    def knows(self, sentence: Sequence[str]) -> bool:
+        """Whether the vectors of this sentence are kept already."""
+        return _key(sentence) in self._places
+
     def _read(self, sentences: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
         if self._reader is None:
             self._reader = frozen_reader(self.backbone, self._cache)

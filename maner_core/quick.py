@@ -142,6 +142,10 @@ class QuickTagger:
             on_progress(1.0)
         return found
 
+    def knows(self, sentence: Sequence[str]) -> bool:
+        """Whether it can answer for this sentence without reading it first."""
+        return self.features.knows(sentence)
+
     def save(self, folder: Path) -> None:
         """Keep it in `folder`, all or nothing; the vectors stay where they are."""
         folder.mkdir(parents=True, exist_ok=True)

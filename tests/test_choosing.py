@@ -1,10 +1,11 @@
 """What a round chooses: sub-sample, costs, history, and the same queue again from what is stored."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from loop_helpers import draft, label, make_project, open_store, queue_items, run_stub_round, save
 from stub_tagger import STUB, StubPrediction, StubTagger
@@ -12,10 +13,13 @@ from stub_tagger import STUB, StubPrediction, StubTagger
 from annotation.choosing import replayed
 from annotation.hand_out import top_up
 from annotation.loop import run_round
+from annotation.quick_scorer import rank_correlation
 from annotation.sampling import Cost, SelectionRule
 from annotation.tagging import LoadedTagger, Tools
 from annotation.training_set import GATE_LABELS
+from maner_core.config import TrainConfig
 from maner_core.errors import InvalidInput
+from maner_core.spans import Span
 from storage import NewSentence, Project, SkipReason, Split, Status, Store
 
 RULE = SelectionRule(subsample=150, alike=0.999)
@@ -185,3 +189,76 @@ def test_near_duplicates_are_never_asked_twice(store: Store, tmp_path: Path) -> 
     assert len(repeated) == 4
     assert not repeated & set(queue_items(store, project))
     assert not repeated & set(store.scores(run.id))
+
+
+# The quick scorer.
+
+
+@dataclass(frozen=True)
+class QuickStub(StubTagger):
+    """Like the stub tagger; where it `disagrees`, it is sure of what that doubts. It knows the sentences in `read`."""
+
+    disagrees: bool = False
+    read: frozenset[tuple[str, ...]] = frozenset()
+
+    def knows(self, sentence: Sequence[str]) -> bool:
+        return tuple(sentence) in self.read
+
+    def _word(self, word: str, tags: list[str]) -> npt.NDArray[np.float64]:
+        row = super()._word(word, tags)
+        if not self.disagrees:
+            return row
+        outside = 1.45 - row.max()
+        return np.array([outside, *np.full(len(tags) - 1, (1 - outside) / (len(tags) - 1))])
+
+
+def with_quick(disagrees: bool, read: frozenset[tuple[str, ...]] = frozenset()) -> Tools:
+    def quick(
+        sentences: Sequence[Sequence[str]],
+        spans: Sequence[Sequence[Span]],
+        labels: Sequence[str],
+        config: TrainConfig,
+        folder: Path,
+    ) -> QuickStub:
+        assert "features" in folder.parts
+        words = [(word, "O") for sentence in sentences for word in sentence]
+        return QuickStub(list(labels), dict(words), disagrees, read)
+
+    return Tools(STUB.train, STUB.load, STUB.adapt, quick=quick)
+
+
+def test_a_large_pool_is_ranked_by_the_quick_scorer_which_remembers_what_it_read(store: Store, tmp_path: Path) -> None:
+    project = make_project(store, pool=700)
+    label(store, project, GATE_LABELS)
+    read = frozenset(sentence.tokens for sentence in store.unlabelled_pool(project.id)[:300])
+    run = run_round(store, project, tmp_path, tools=with_quick(False, read), rule=RULE)
+    assert run.metrics["quick"]["used"]
+    assert run.metrics["quick"]["rank_correlation"] > 0.9
+    scored = {store.sentence(id_).tokens for id_ in store.scores(run.id)}
+    assert scored >= read
+    assert 300 < len(scored) <= 450
+    stored = sorted(queue_items(store, project).values(), key=lambda item: item.rank)
+    assert replayed(store, store.run(run.id)) == [replace(item, reason="") for item in stored]
+
+
+def test_a_quick_scorer_that_ranks_otherwise_does_not_choose(store: Store, tmp_path: Path) -> None:
+    project = make_project(store, pool=700)
+    label(store, project, GATE_LABELS)
+    run = run_round(store, project, tmp_path, tools=with_quick(True), rule=RULE)
+    assert not run.metrics["quick"]["used"]
+    assert run.metrics["quick"]["rank_correlation"] < 0.4
+    assert len(store.scores(run.id)) == 150 == run.metrics["scored"]
+
+
+def test_a_small_pool_is_read_by_the_tagger_alone(store: Store, tmp_path: Path) -> None:
+    project = make_project(store, pool=150)
+    label(store, project, GATE_LABELS)
+    run = run_round(store, project, tmp_path, tools=with_quick(True), rule=RULE)
+    assert run.metrics["quick"] is None
+
+
+def test_rank_correlation_is_spearmans() -> None:
+    assert rank_correlation(np.array([1.0, 2, 3]), np.array([10.0, 30, 20])) == pytest.approx(0.5)
+    assert rank_correlation(np.array([1.0, 2, 2, 4]), np.array([1.0, 2, 2, 9])) == pytest.approx(1)
+    assert rank_correlation(np.array([1.0, 2, 3]), np.array([3.0, 2, 1])) == pytest.approx(-1)
+    assert rank_correlation(np.ones(3), np.array([1.0, 2, 3])) == 0

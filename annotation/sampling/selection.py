@@ -29,6 +29,7 @@ class Stream(IntEnum):
     POWER = 2
     CHANCE = 3
     PLACES = 4
+    COMPARED = 5
 
     def generator(self, seed: int) -> np.random.Generator:
         """The generator of this use in the round of that seed."""
