@@ -15,6 +15,7 @@ class Action(StrEnum):
     LABEL = "label sentences"
     SEE_PROGRESS = "see the progress of the project"
     SEE_ANSWERS = "see what others have labelled"
+    REVIEW = "decide about what others have labelled"
     EXPORT = "export the project"
     IMPORT = "import sentences"
     TRAIN = "start a training"
@@ -33,6 +34,7 @@ IN_PROJECT: dict[Action, frozenset[Role]] = {
     Action.LABEL: EVERYBODY,
     Action.SEE_PROGRESS: CURATORS,
     Action.SEE_ANSWERS: CURATORS,
+    Action.REVIEW: CURATORS,
     Action.EXPORT: CURATORS,
     Action.IMPORT: LEADS,
     Action.TRAIN: LEADS,

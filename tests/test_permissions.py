@@ -12,7 +12,7 @@ from storage import NewAccount, Person, ProjectSettings, Role, Store
 ALLOWED = {
     "nobody": set[Action](),
     "annotator": {Action.LABEL},
-    "curator": {Action.LABEL, Action.SEE_PROGRESS, Action.SEE_ANSWERS, Action.EXPORT},
+    "curator": {Action.LABEL, Action.SEE_PROGRESS, Action.SEE_ANSWERS, Action.REVIEW, Action.EXPORT},
     "lead": set(Action) - {Action.ADMINISTRATE},
     "administrator": set(Action),
     "disabled lead": set[Action](),

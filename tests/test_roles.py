@@ -32,6 +32,7 @@ PAGES = {
     "dashboard": CURATORS,
     "runs": CURATORS,
     "agreement": CURATORS,
+    "review": CURATORS,
     "data": CURATORS,
     "project": LEADS,
     "people": LEADS,

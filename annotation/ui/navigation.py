@@ -27,6 +27,7 @@ PAGES = {
     "dashboard": _Entry("annotation.ui.dashboard", ":material/monitoring:", Action.SEE_PROGRESS),
     "runs": _Entry("annotation.ui.runs", ":material/history:", Action.SEE_PROGRESS),
     "agreement": _Entry("annotation.ui.agreement", ":material/handshake:", Action.SEE_ANSWERS),
+    "review": _Entry("annotation.ui.review", ":material/rule:", Action.REVIEW),
     "data": _Entry("annotation.ui.data", ":material/database:", Action.SEE_ANSWERS),
     "project": _Entry("annotation.ui.project", ":material/tune:", Action.CHANGE_PROJECT),
     "people": _Entry("annotation.ui.people", ":material/group:", Action.MANAGE_PEOPLE, needs_accounts=True),

@@ -30,6 +30,7 @@ _EVENTS = {
     "account_enabled": "let {name} sign in again",
     "administrator_changed": "changed whether {name} administrates: {administrator}",
     "invited": "made an invitation link: {role} {name}",
+    "label_check_requested": "asked to look for label errors",
     "invitation_withdrawn": "took an invitation back",
     "joined": "joined by an invitation",
     "password_changed": "changed the password of {name}",

@@ -40,16 +40,17 @@ class EditorData(TypedDict):
     answer: dict[str, object] | None
 
 
-def _read(name: str) -> str:
+def read_frontend(name: str) -> str:
+    """A file of frontend/, as text."""
     return (_FRONTEND / name).read_text(encoding="utf-8")
 
 
 # Once, at import: the name of a component is known to the whole process.
 _mount = st.components.v2.component(
     "maner_span_editor",
-    html=_read("editor.html"),
-    css=_read("editor.css"),
-    js="\n".join(_read(name) for name in _SCRIPTS),
+    html=read_frontend("editor.html"),
+    css=read_frontend("editor.css"),
+    js="\n".join(read_frontend(name) for name in _SCRIPTS),
     isolate_styles=True,
 )
 

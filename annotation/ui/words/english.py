@@ -29,6 +29,7 @@ WORDS = {
     "dashboard": "Dashboard",
     "runs": "Runs",
     "agreement": "Agreement",
+    "review": "Review",
     "data": "Data",
     "project": "Project",
     "people": "People",

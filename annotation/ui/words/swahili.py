@@ -29,6 +29,7 @@ WORDS = {
     "dashboard": "Dashibodi",
     "runs": "Mafunzo",
     "agreement": "Makubaliano",
+    "review": "Uhakiki",
     "data": "Data",
     "project": "Mradi",
     "people": "Watu",
