@@ -75,6 +75,23 @@ def test_a_tab_that_dies_leaves_its_work_to_the_next(
     assert saved(tool) == sorted(done)
 
 
+def test_what_a_killed_browser_had_not_put_on_the_disk_is_in_the_journal(
+    plain: FakeServer, open_editor: OpenEditor
+) -> None:
+    editor = open_editor(plain.url).ready()
+    plain.set(fail=503)
+    done = finish(editor, 3)
+    editor.unsent(3)
+    context = editor.page.context
+    editor.page.evaluate("localStorage.clear()")  # as if it had died with the browser
+    editor.page.close()
+    plain.set(fail=0)
+    other = open_editor(plain.url, context=context).ready()
+    done += finish(other, 1)  # it goes with what was found
+    other.saved()
+    assert sorted(annotation["sentence"] for annotation in plain.saved()) == sorted(done)
+
+
 def test_a_page_of_the_release_before_says_reload_and_its_work_is_sent_by_the_new_one(
     plain: FakeServer, open_editor: OpenEditor
 ) -> None:

@@ -18,6 +18,7 @@ _SCRIPTS = (
     "words.js",  # the words of the interface
     "spans.js",  # span arithmetic
     "keys.js",  # which key does what
+    "journal.js",  # what must survive the death of the browser
     "outbox.js",  # what must survive a reload
     "session.js",  # the work: sentences, edits, undo
     "sync.js",  # the conversation with the server

@@ -58,9 +58,13 @@ class Outbox {
   constructor(scope) {
     this.shelf = new Shelf("localStorage", `maner:outbox:${scope}:`);
     this.refusedShelf = new Shelf("localStorage", `maner:refused:${scope}:`);
+    this.journal = new Journal(scope);
     this.waiting = new Map();
     this.refused = new Map();
     this.adopt(0);
+    this.journal.all().then((found) => {
+      for (const annotation of found) if (!this.refused.has(annotation.id)) this.waiting.set(annotation.id, annotation);
+    });
     for (const id of this.refusedShelf.names()) {
       const entry = this.refusedShelf.read(id);
       if (entry?.annotation?.id) this.refused.set(id, entry);
@@ -78,11 +82,13 @@ class Outbox {
   put(annotation) {
     this.waiting.set(annotation.id, annotation);
     this.shelf.write(annotation.id, annotation);
+    this.journal.put(annotation);
   }
 
   acknowledge(id) {
     this.waiting.delete(id);
     this.shelf.remove(id);
+    this.journal.remove(id);
   }
 
   // The server will never take this one: keep it, with the reason, until its author throws it away.
