@@ -42,7 +42,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A figure and its 95 % interval; `value` is None where there is nothing it could be computed from."""
+    """A figure and its 95% interval; `value` is None where there is nothing it could be computed from."""
 
     value: float | None
     low: float = 0.0
@@ -124,7 +124,7 @@ def in_words(found: Agreement) -> str:
         return f"Nobody has marked a name in the {found.n_sentences} doubled sentences yet."
     words = (
         f"Two people who label the same sentence agree on {exact.value:.0%} of the names "
-        f"(F1; 95 %: {exact.low:.0%} to {exact.high:.0%})."
+        f"(F1; 95%: {exact.low:.0%} to {exact.high:.0%})."
     )
     about_labels, about_ends = span_only.value - exact.value, overlap.value - exact.value
     if exact.value == 1:

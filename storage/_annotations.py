@@ -70,7 +70,6 @@ def save(
     connection: Connection, project_id: int, annotator_id: int, drafts: Sequence[AnnotationDraft]
 ) -> tuple[list[str], list[Rejection]]:
     """Save drafts; see Store.save_annotations."""
-    _projects.lock(connection, project_id)
     _projects.annotator_by_id(connection, annotator_id)
     known = _known(connection, project_id, drafts)
     acks: list[str] = []
@@ -114,13 +113,15 @@ def import_gold(
 
 
 def _known(connection: Connection, project_id: int, drafts: Sequence[AnnotationDraft]) -> _Known:
+    """Read it, and lock the project; what no other save can change is read before, so that they wait less for each other."""
+    sentence_ids = known_ids({draft.sentence_id for draft in drafts})
+    sentences = connection.execute(SENTENCES, {"ids": sentence_ids, "project_id": project_id}).all()
+    run_ids = known_ids({draft.suggestion_run for draft in drafts if draft.suggestion_run is not None})
+    runs = connection.execute(RUNS, {"ids": run_ids, "project_id": project_id}).scalars().all() if run_ids else ()
+    _projects.lock(connection, project_id)
     ids = {draft.id for draft in drafts} | {draft.supersedes for draft in drafts if draft.supersedes}
     authors = connection.execute(AUTHORS, {"ids": [id_ for id_ in ids if not unstorable(id_)]})
-    sentence_ids = known_ids({draft.sentence_id for draft in drafts})
-    sentences = connection.execute(SENTENCES, {"ids": sentence_ids, "project_id": project_id})
     labels = _projects.label_names(connection, project_id) if any(draft.spans for draft in drafts) else set()
-    run_ids = known_ids({draft.suggestion_run for draft in drafts if draft.suggestion_run is not None})
-    runs = connection.execute(RUNS, {"ids": run_ids, "project_id": project_id}).scalars() if run_ids else ()
     return _Known(
         authors={row.id: (row.annotator_id, row.sentence_id) for row in authors},
         sentences={row.id: _KnownSentence(Split(row.split), row.n_tokens, row.origin, row.seats) for row in sentences},

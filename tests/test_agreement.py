@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 from store_helpers import add_pool, draft, gold, new_project, queue, save, start_run
@@ -125,6 +125,7 @@ def test_the_interval_of_many_sentences_is_narrow_and_holds_the_value() -> None:
     assert few.entities.exact.high - few.entities.exact.low > 0.2
 
 
+@settings(deadline=None)  # the first example waits for scikit-learn to load
 @given(st.lists(st.lists(st.integers(0, 9), min_size=3, max_size=3), min_size=3, max_size=3))
 def test_kappa_of_a_matrix_is_that_of_the_library(matrix: list[list[int]]) -> None:
     pairs = [(i, j) for i, row in enumerate(matrix) for j, count in enumerate(row) for _ in range(count)]
@@ -146,6 +147,7 @@ spans_of_a_sentence = st.lists(st.tuples(st.integers(1, 3), st.integers(0, 2), s
 )
 
 
+@settings(deadline=None)
 @given(spans_of_a_sentence, spans_of_a_sentence)
 def test_names_pair_off_in_the_best_way(first: list[Span], second: list[Span]) -> None:
     def best(i: int, taken: frozenset[int]) -> int:

@@ -82,7 +82,7 @@ def _headline(found: Agreement) -> None:
             "Krippendorff's alpha",
             UNKNOWN if found.alpha.value is None else f"{found.alpha.value:.2f}",
             help="1: agreement everywhere, 0: as by chance; on the words that somebody marked, which is harder than on "
-            f"all of them; 95 %: {found.alpha.low:.2f} to {found.alpha.high:.2f}",
+            f"all of them; 95%: {found.alpha.low:.2f} to {found.alpha.high:.2f}",
         )
         st.metric(
             "Sentences", found.n_sentences, help=f"labelled by two of {counted(found.n_people, 'person')} or more"
@@ -119,14 +119,14 @@ def _figures(found: EntityAgreement, span_only: bool = True) -> dict[str, object
     without_label = {"Same words": _percent(found.span_only)} if span_only else {}
     return {
         "Agree on": _percent(found.exact),
-        "95 % interval": UNKNOWN if found.exact.value is None else f"{found.exact.low:.0%} to {found.exact.high:.0%}",
+        "95% interval": UNKNOWN if found.exact.value is None else f"{found.exact.low:.0%} to {found.exact.high:.0%}",
         **without_label,
         "A word in common": _percent(found.overlap),
     }
 
 
 def _table(rows: Sequence[Mapping[str, object]], key: str, columns: Mapping[str, ColumnConfig]) -> None:
-    percent = st.column_config.NumberColumn(format="%.0f %%")
+    percent = st.column_config.NumberColumn(format="%.0f%%")
     config = {**dict.fromkeys(("Agree on", "Same words", "A word in common"), percent), **columns}
     st.dataframe(pd.DataFrame(rows), hide_index=True, key=key, column_config=config)
 
@@ -181,7 +181,7 @@ def _short(figure: Measured) -> str:
 
 
 def _interval(figure: Measured) -> str:
-    return "nothing is marked" if figure.value is None else f"95 %: {figure.low:.0%} to {figure.high:.0%}"
+    return "nothing is marked" if figure.value is None else f"95%: {figure.low:.0%} to {figure.high:.0%}"
 
 
 def _percent(figure: Measured) -> float | None:
