@@ -60,11 +60,13 @@ def run_round(
 
     `on_progress` hears of every step and may raise to end the round. Whatever ends it early is stored as the run's
     failure and raised again; the queue and the serving run are then as before. `overrides` replace fields of
-    TrainConfig; `rule` says how scores become a queue. Raises RunFailed when there is no entity to learn from.
+    TrainConfig; `rule` says how scores become a queue, in which a control arm may ask for more chance. Raises RunFailed
+    when there is no entity to learn from.
     """
     labelled = training_set(store, project.id)
     if not labelled.n_entities:
         raise RunFailed(f"none of the {len(labelled.ids)} labelled sentences has an entity yet; label some first")
+    rule = replace(rule, random_share=max(rule.random_share, project.settings.control_share))
     number = max((run.round for run in store.runs(project.id) if run.state is RunState.DONE), default=0) + 1
     settings, seed = project.settings, run_seed(project.settings.seed, number, attempt)
     asked = {

@@ -17,14 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from platform import node
 
-from annotation import label_errors
+from annotation import control_arm, label_errors
 from annotation.loop import run_round
 from annotation.phases import RoundProgress
 from annotation.settings import Settings
 from annotation.tagging import Tools, real_tools
 from annotation.trigger import Due, Trigger
 from maner_core.errors import DatabaseUnavailable, LeaseLost, RunStopped
-from storage import Project, RunState, Store
+from storage import Project, Run, RunState, Store
 
 POLL_SECONDS = 1.5
 """Between two looks at the database while nothing is due."""
@@ -163,6 +163,7 @@ class Worker:
         self._trigger = Trigger(store)
         self._failed_in_a_row: dict[int, int] = {}
         self._rests_until: dict[int, float] = {}
+        self._no_arms: dict[int, int] = {}  # project -> its run after which no arms were due
 
     def serve(self, once: bool = False) -> None:
         """Look for work until stopped; with `once`, until nothing is due."""
@@ -207,7 +208,7 @@ class Worker:
     def _attend_under_lease(self, project: Project, pulse: Pulse) -> bool:
         last = self._store.last_run(project.id)
         orphaned = last is not None and last.state is RunState.RUNNING
-        checks = not orphaned and label_errors.due(self._store, project.id)
+        checks = not orphaned and (label_errors.due(self._store, project.id) or self._arms_due(project, last))
         if not orphaned and not checks and self._trigger.due(project, self._now()) is None:
             return False
         if not self._store.take_lease(project.id, self.holder, LEASE_SECONDS):
@@ -220,6 +221,9 @@ class Worker:
                 self._run(project.id, due, pulse)
             elif label_errors.due(self._store, project.id):
                 self._check_labels(project.id, pulse)
+                return True
+            elif self._arms_due(project, self._store.last_run(project.id)):
+                self._compare_arms(project, pulse)
                 return True
             return due is not None or orphaned
         finally:
@@ -247,6 +251,24 @@ class Worker:
         finally:
             pulse.end()
         log.info("%s: %d sentences are doubted", project.settings.name, len(found))
+
+    def _arms_due(self, project: Project, last: Run | None) -> bool:
+        """Asked once for each run: the answer reads all labels, and does not change before the next run."""
+        if last is None or not project.settings.control_share or self._no_arms.get(project.id) == last.id:
+            return False
+        due = control_arm.due(self._store, project)
+        if not due:
+            self._no_arms[project.id] = last.id
+        return due
+
+    def _compare_arms(self, project: Project, pulse: Pulse) -> None:
+        """Train on drawn and on chosen labels apart; a training that is due comes first."""
+        log.info("%s: the comparison of drawn with chosen sentences begins", project.settings.name)
+        pulse.begin(project.id)
+        try:
+            control_arm.measure(self._store, project, self._home, self._tools or real_tools(), pulse.go_on)
+        finally:
+            pulse.end()
 
     def _fail_orphans(self, project_id: int) -> None:
         """Whoever holds the lease knows that no other run of the project is alive."""

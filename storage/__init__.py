@@ -1,6 +1,6 @@
 """The store: everything the tool remembers, and the only package that knows SQLAlchemy."""
 
-from storage.evaluation_records import SuggestedWork
+from storage.evaluation_records import ArmMeasure, SuggestedWork
 from storage.records import (
     LARGEST_OVERLAP,
     PINNED,
@@ -62,6 +62,7 @@ __all__ = [
     "Annotation",
     "AnnotationDraft",
     "Annotator",
+    "ArmMeasure",
     "AuditEvent",
     "Case",
     "Credentials",

@@ -53,6 +53,8 @@ def check_settings(settings: ProjectSettings) -> None:
         raise InvalidInput(f"overlap is {settings.overlap}; it must be 1 to {LARGEST_OVERLAP} people for a sentence")
     if not 0 <= settings.blind_share <= 1:
         raise InvalidInput(f"blind_share is {settings.blind_share}; it must lie within 0 and 1")
+    if not 0 <= settings.control_share <= 1:
+        raise InvalidInput(f"control_share is {settings.control_share}; it must lie within 0 and 1")
     if not 0 <= settings.overlap_share <= 1:
         raise InvalidInput(f"overlap_share is {settings.overlap_share}; it must lie within 0 and 1")
     if not 0 <= settings.seed <= LARGEST_ID:

@@ -28,6 +28,7 @@ PLAIN_SETTINGS = (
     "seed",
     "suggestion_threshold",
     "blind_share",
+    "control_share",
     "reserve_fraction",
     "overlap",
     "overlap_share",

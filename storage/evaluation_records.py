@@ -1,5 +1,6 @@
-"""Records of what is measured: work with and without suggestions."""
+"""Records of what is measured: work with and without suggestions, labels drawn and labels chosen."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,3 +23,17 @@ class SuggestedWork:
     shown: bool
     suggestion: tuple[SuggestedSpan, ...] | None
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ArmMeasure:
+    """What a tagger predicts on the reserve that learned from one arm of a run's labels: "chance" or "choice".
+
+    `seconds` is what people took for these labels; `predictions` is empty where the training failed.
+    """
+
+    run_id: int
+    arm: str
+    n_labels: int
+    seconds: float
+    predictions: Mapping[int, tuple[Span, ...]]

@@ -1,8 +1,10 @@
 """The part of the Store that answers how well tool and people work."""
 
-from storage import _work
+from collections.abc import Sequence
+
+from storage import _arms, _work
 from storage.database import Database
-from storage.evaluation_records import SuggestedWork
+from storage.evaluation_records import ArmMeasure, SuggestedWork
 from storage.records import SuggestedSpan
 
 
@@ -14,6 +16,14 @@ class EvaluationStore:
     def suggested_spans(self, run_id: int) -> dict[int, tuple[SuggestedSpan, ...]]:
         """All that the run suggests, by sentence id."""
         return self._database.read(_work.suggested_spans, run_id)
+
+    def save_arm_measures(self, measures: Sequence[ArmMeasure]) -> None:
+        """Keep what the taggers of both arms of a comparison predict on the reserve; NotFound for an unknown run."""
+        self._database.write(_arms.save, measures)
+
+    def arm_measures(self, project_id: int) -> list[ArmMeasure]:
+        """What is known of both arms, oldest run first."""
+        return self._database.read(_arms.measures, project_id)
 
     def suggested_work(self, project_id: int) -> list[SuggestedWork]:
         """First labellings of pool sentences, oldest first, with what was or could have been suggested."""

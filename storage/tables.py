@@ -115,6 +115,7 @@ class Projects(Base):
         CheckConstraint("overlap >= 1", name="overlap"),
         CheckConstraint("overlap_share >= 0 AND overlap_share <= 1", name="overlap_share"),
         CheckConstraint("blind_share >= 0 AND blind_share <= 1", name="blind_share"),
+        CheckConstraint("control_share >= 0 AND control_share <= 1", name="control_share"),
     )
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
@@ -135,6 +136,7 @@ class Projects(Base):
     overlap: Mapped[int] = mapped_column(server_default="1")
     overlap_share: Mapped[float] = mapped_column(Float, server_default="0.1")
     blind_share: Mapped[float] = mapped_column(Float, server_default="0")
+    control_share: Mapped[float] = mapped_column(Float, server_default="0")
     split_salt: Mapped[str] = mapped_column(String(64))
     retrain_requested: Mapped[bool]
     check_requested: Mapped[bool] = mapped_column(server_default=false())

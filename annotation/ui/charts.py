@@ -62,6 +62,26 @@ def f1_curve(points: Sequence[CurvePoint]) -> Chart:
     return alt.layer(band, interval, line, dots).properties(height=340)
 
 
+def arms_curve(rows: pd.DataFrame, axis: str) -> Chart:
+    """F1 of both arms with their intervals, against the column `axis`: labels or minutes."""
+    title = "Labels of each arm" if axis == "labels" else "Minutes of people's work"
+    base = alt.Chart(rows).encode(
+        x=alt.X(f"{axis}:Q", title=title, scale=alt.Scale(zero=False)),
+        color=alt.Color("arm:N", title=None, legend=alt.Legend(orient="top")),
+    )
+    interval = base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q", title="F1 (%)"), y2="high:Q")
+    line = base.mark_line(point=True, strokeWidth=2.5).encode(
+        y=alt.Y("F1:Q", scale=alt.Scale(domain=[0, 100])),
+        tooltip=[
+            "arm:N",
+            "labels:Q",
+            alt.Tooltip("minutes:Q", format=".0f"),
+            alt.Tooltip("F1:Q", format=".1f", title="F1 (%)"),
+        ],
+    )
+    return alt.layer(interval, line).properties(height=300)
+
+
 def label_curves(points: Sequence[CurvePoint], colors: Mapping[str, str]) -> Chart:
     """F1 of each label against annotations, in the labels' own colours."""
     rows = pd.DataFrame(

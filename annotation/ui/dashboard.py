@@ -8,6 +8,7 @@ from annotation.permissions import Action
 from annotation.ui import charts, navigation
 from annotation.ui.advice_section import advice_section
 from annotation.ui.charts import CurvePoint
+from annotation.ui.control_section import control_section
 from annotation.ui.run_figures import curve, last_change
 from annotation.ui.session import allow, allows, current_project, current_store
 from annotation.ui.suggestion_section import suggestion_section
@@ -150,6 +151,7 @@ def _figures(project_id: int) -> None:
         st.subheader("Marked names")
         st.altair_chart(charts.label_counts(progress.by_label, colors), key="label_counts")
     advice_section(store, project, runs, points)
+    control_section(store, project)
     suggestion_section(store, project)
     _labels_per_hour(store, project.id)
     _runs_link(runs)

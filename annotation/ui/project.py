@@ -331,6 +331,17 @@ def _learning(settings: ProjectSettings, start: ProjectSettings, key: str) -> Pr
             format_func=lambda name: _STRATEGIES.get(name, name),
             key=f"strategy_{key}",
         )
+        control = left.slider(
+            "Draw this share by chance, to tell whether choosing pays",
+            0,
+            50,
+            round(100 * start.control_share),
+            step=5,
+            format="%d %%",
+            key=f"control_{key}",
+            help="0: no comparison (a tenth is drawn by chance anyway). Else two more trainings after a round, once each "
+            "way has ten new labels; the dashboard draws both by labels and by minutes",
+        )
         preset = right.selectbox(
             "Training preset", list(PRESETS), index=list(PRESETS).index(start.preset), key=f"preset_{key}"
         )
@@ -360,6 +371,7 @@ def _learning(settings: ProjectSettings, start: ProjectSettings, key: str) -> Pr
         backbone=str(backbone or start.backbone).strip(),
         system=system,
         strategy=strategy,
+        control_share=control / 100,
         preset=preset,
         adaptation=adaptation,
         reserve_fraction=reserve / 100,

@@ -1,0 +1,30 @@
+"""Tables of what is measured beside the runs."""
+
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, Float, PrimaryKeyConstraint, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from storage.tables import Base, RowId, of_run, one_of
+
+
+class ArmMeasures(Base):
+    """What a tagger predicts on the reserve that learned from a part of a run's labels only: those drawn, those chosen.
+
+    `predictions` are [sentence, [[start, end, label], ...]] lists; none where the training failed.
+    """
+
+    __tablename__ = "arm_measures"
+    __table_args__ = (
+        PrimaryKeyConstraint("run_id", "arm"),
+        of_run(),
+        one_of("arm", "chance", "choice"),
+        CheckConstraint("n_labels >= 1", name="n_labels"),
+        CheckConstraint("seconds >= 0", name="seconds"),
+    )
+    run_id: Mapped[int] = mapped_column(RowId)
+    arm: Mapped[str] = mapped_column(String(10))
+    project_id: Mapped[int] = mapped_column(RowId)
+    n_labels: Mapped[int]
+    seconds: Mapped[float] = mapped_column(Float)
+    predictions: Mapped[list[list[Any]]] = mapped_column(JSON)
