@@ -74,11 +74,6 @@ def one(arm: str, checkpoint: Path, data: Path, sentences: int) -> None:
     wall, cpu = time.perf_counter(), time.process_time()
     tags = predict(texts)
     wall, cpu, peak = time.perf_counter() - wall, time.process_time() - cpu, _peak()
-    import torch
-    from _limits import matrix_rate
-
-    device = torch.device("cpu")
-    rates = {kind: matrix_rate(getattr(torch, kind), device, time.process_time) for kind in ("float32", "bfloat16")}
     row = {
         "arm": arm,
         "sentences": len(texts),
@@ -87,7 +82,7 @@ def one(arm: str, checkpoint: Path, data: Path, sentences: int) -> None:
         "peak": peak,
         "tags": tags,
         "operations": work(texts) if work else 0,
-        "rate": rates,
+        "rate": _rate(arm.rpartition(" ")[2]) if work else 0,
     }
     sys.stdout.write(json.dumps(row) + "\n")
 
@@ -200,7 +195,7 @@ def _table(rows: Sequence[dict[str, Any]]) -> str:
         )
         if its[0]["operations"]:
             kind = arm.rpartition(" ")[2]
-            rate, operations = max(row["rate"][kind] for row in its), its[0]["operations"]
+            rate, operations = max(row["rate"] for row in its), its[0]["operations"]
             least = min(row["cpu"] for row in its)
             limits.append(
                 f"{arm}: {operations / n / 1e9:.2f} GFLOP a sentence; this machine multiplies {kind} matrices at "
@@ -214,6 +209,13 @@ def _equal(one: Tags, other: Tags) -> float:
     """Share of words with the same tag."""
     pairs = [(a, b) for x, y in zip(one, other, strict=True) for a, b in zip(x, y, strict=True)]
     return sum(a == b for a, b in pairs) / len(pairs)
+
+
+def _rate(kind: str) -> float:
+    import torch
+    from _limits import matrix_rate
+
+    return matrix_rate(getattr(torch, kind), torch.device("cpu"), time.process_time)
 
 
 def _one_thread() -> dict[str, str]:
