@@ -7,8 +7,9 @@ import hashlib
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from annotation.blind import is_withheld
 from annotation.sampling import RANDOM_REASON
@@ -25,6 +26,7 @@ LOW_WATER = 1_000  # free sentences in the queue below which it is filled up: en
 TOP_UP_TO = 2_000  # free sentences in the queue after filling it up
 READER_TOP_UP = 200  # sentences added for somebody who reads none of those in the queue
 FRUITLESS_SECONDS = 5.0  # after finding nothing to add, not to look again for so long
+LENGTH_CLASSES = 3  # of the sentences drawn by chance: short, middling, long
 LAST_RANK = 1_000_000  # what the worker ranks comes before what only fills the queue
 REMEMBER_SECONDS = 1.0  # how old the counts in an answer may be where they are cheap
 
@@ -313,7 +315,7 @@ def _queue_by_chance(store: Store, project: Project, n: int, reads: Sequence[str
     if not unqueued:
         return 0
     rng = random.Random(f"{project.settings.seed}/queue/{store.max_seq(project.id)}")
-    chosen = rng.sample(unqueued, min(n, len(unqueued)))
+    chosen = of_all_lengths(unqueued, store.lengths(unqueued), min(n, len(unqueued)), rng)
     items = [
         QueueItem(
             sentence_id=sentence_id,
@@ -329,6 +331,22 @@ def _queue_by_chance(store: Store, project: Project, n: int, reads: Sequence[str
         for place, sentence_id in enumerate(chosen)
     ]
     return store.fill_queue(project.id, items, replace=False)
+
+
+def of_all_lengths(ids: Sequence[int], lengths: Mapping[int, int], n: int, rng: random.Random) -> list[int]:
+    """`n` of the sentences by chance, each as likely as any other; of every three on end, one of each third by length.
+
+    Stratified so, what is labelled before there is a tagger to ask has short and long sentences however few it is.
+    """
+    by_length = sorted(rng.sample(ids, len(ids)), key=lengths.__getitem__)
+    size = -(-len(ids) // LENGTH_CLASSES)
+    thirds = [
+        rng.sample(third, len(third))
+        for start in range(0, len(ids), size)
+        if (third := by_length[start : start + size])
+    ]
+    order = [each for row in zip_longest(*thirds) for each in rng.sample(row, len(row)) if each is not None]
+    return order[:n]
 
 
 def _fill_reserve(store: Store, project: Project) -> int:

@@ -4,7 +4,7 @@ Importing this module loads no torch.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +28,17 @@ LOWEST_CORRELATION = 0.4
 def features_folder(parent: Path, backbone: str) -> Path:
     """Where the word vectors of a backbone lie under `parent`: a folder of their own for each."""
     return parent / f"features-{sha256(backbone.encode()).hexdigest()[:12]}"
+
+
+def in_words(comparison: Mapping[str, Any]) -> str:
+    """What a lead is told of how far quick scorer and tagger agreed in a run (its metrics["quick"])."""
+    figure = f"{comparison['rank_correlation']:.2f} on {comparison['sentences']} random sentences"
+    if comparison["used"]:
+        return f"by the quick scorer; its ranking and the tagger's agree with a rank correlation of {figure}"
+    return (
+        f"by the tagger from a part of the pool: the quick scorer ranks otherwise, with a rank correlation of {figure} "
+        f"(from {LOWEST_CORRELATION} on it would choose)"
+    )
 
 
 def rank_correlation(first: Values, second: Values) -> float:

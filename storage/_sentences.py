@@ -319,6 +319,15 @@ def unlabelled_pool(connection: Connection, project_id: int, until_seq: int | No
     return [sentence_record(row) for row in rows]
 
 
+def lengths(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
+    """Words of each of these sentences."""
+    found: dict[int, int] = {}
+    for chunk in chunks(list(ids)):
+        rows = connection.execute(select(Sentences.id, Sentences.n_tokens).where(Sentences.id.in_(chunk)))
+        found.update({row.id: row.n_tokens for row in rows})
+    return found
+
+
 def written_in_counts(connection: Connection, project_id: int) -> dict[str, int]:
     """How many sentences are written in what: languages and scripts, the commonest first."""
     statement = (

@@ -159,6 +159,10 @@ class Store(AccountStore, BackupStore, EvaluationStore, ReviewStore):
         """Ids of the unlabelled pool neither queued nor hidden, in import order; with `reads`, of what is written in these."""
         return self._database.read(_sentences.unqueued_pool_ids, project_id, reads)
 
+    def lengths(self, sentence_ids: Sequence[int]) -> dict[int, int]:
+        """Words of each of these sentences, by id."""
+        return self._database.read(_sentences.lengths, sentence_ids)
+
     def written_in(self, project_id: int) -> dict[str, int]:
         """How many sentences are written in what (Sentence.written_in), the commonest first."""
         return self._database.read(_sentences.written_in_counts, project_id)

@@ -1,5 +1,7 @@
 """What a round chooses: sub-sample, costs, history, and the same queue again from what is stored."""
 
+import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,9 +13,9 @@ from loop_helpers import draft, label, make_project, open_store, queue_items, ru
 from stub_tagger import STUB, StubPrediction, StubTagger
 
 from annotation.choosing import replayed
-from annotation.hand_out import top_up
+from annotation.hand_out import of_all_lengths, top_up
 from annotation.loop import run_round
-from annotation.quick_scorer import rank_correlation
+from annotation.quick_scorer import in_words, rank_correlation
 from annotation.sampling import Cost, SelectionRule
 from annotation.tagging import LoadedTagger, Tools
 from annotation.training_set import GATE_LABELS
@@ -257,8 +259,37 @@ def test_a_small_pool_is_read_by_the_tagger_alone(store: Store, tmp_path: Path) 
     assert run.metrics["quick"] is None
 
 
+def test_a_lead_is_told_who_chose_and_how_far_both_agree() -> None:
+    told = {"rank_correlation": 0.834, "sentences": 200}
+    assert in_words({**told, "used": True}).endswith("a rank correlation of 0.83 on 200 random sentences")
+    assert "by the tagger from a part of the pool" in in_words({**told, "rank_correlation": 0.1, "used": False})
+
+
 def test_rank_correlation_is_spearmans() -> None:
     assert rank_correlation(np.array([1.0, 2, 3]), np.array([10.0, 30, 20])) == pytest.approx(0.5)
     assert rank_correlation(np.array([1.0, 2, 2, 4]), np.array([1.0, 2, 2, 9])) == pytest.approx(1)
     assert rank_correlation(np.array([1.0, 2, 3]), np.array([3.0, 2, 1])) == pytest.approx(-1)
     assert rank_correlation(np.ones(3), np.array([1.0, 2, 3])) == 0
+
+
+# Before there is a tagger.
+
+
+def test_what_is_labelled_first_has_short_middling_and_long_sentences_alike(store: Store) -> None:
+    project = make_project(store, pool=300)
+    top_up(store, project.id)
+    ranked = sorted(queue_items(store, project).values(), key=lambda item: item.rank)
+    lengths = store.lengths([item.sentence_id for item in ranked])
+    by_length = sorted(lengths.values())
+    for first in range(0, 60, 3):
+        three = sorted(lengths[item.sentence_id] for item in ranked[first : first + 3])
+        assert by_length[0] <= three[0] <= by_length[99] <= three[1] <= by_length[199] <= three[2]
+    assert {item.propensity for item in ranked} == {1.0}
+
+
+def test_the_stratified_draw_gives_every_sentence_the_same_chance() -> None:
+    ids, drawn = list(range(30)), Counter[int]()
+    for seed in range(2000):
+        drawn.update(of_all_lengths(ids, {id_: id_ // 4 for id_ in ids}, 6, random.Random(seed)))
+    expected = 2000 * 6 / 30
+    assert sum((drawn[id_] - expected) ** 2 / expected for id_ in ids) < 58  # chi-square, 29 degrees, p < 0.001

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from annotation.permissions import Action
+from annotation.quick_scorer import in_words
 from annotation.run_history import Choice, choice, recipe_changes, state
 from annotation.serving import checkpoint_folder, choose_run
 from annotation.ui.compared_runs import compared_runs
@@ -145,6 +146,8 @@ def _facts(run: Run, metrics: Mapping[str, Any]) -> None:
             f"precision {100 * metrics['precision']:.1f} %, recall {100 * metrics['recall']:.1f} %, "
             f"on today's {counted(metrics['evaluation_sentences'], 'evaluation sentence')}"
         )
+    if run.metrics.get("quick"):
+        lines.append(f"**Chosen** {in_words(run.metrics['quick'])}")
     lines.append(f"**Why** {plain(run.failure or run.message)}")
     st.markdown("\n".join(f"- {line}" for line in lines))
 
