@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Never
 import typer
 
 from annotation.backup_cli import backup_command, restore_command
+from annotation.review_cli import review
 from annotation.settings import Settings
 from annotation.simulate_cli import simulate_command
 from annotation.terminal import AsJson, ProjectName, open_store, print_json
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 
 app.add_typer(users, name="user")
+app.add_typer(review)
 app.command("backup")(backup_command)
 app.command("restore")(restore_command)
 app.command("simulate")(simulate_command)
@@ -109,12 +111,15 @@ def export_command(
     ] = None,
     split: Annotated[str, typer.Option(help="all, train or reserve.")] = "all",
     scheme: Annotated[str, typer.Option(help="Tag scheme of CoNLL files.")] = "iob2",
+    snapshot: Annotated[str, typer.Option(help="Name of a snapshot to export in place of the state of now.")] = "",
+    as_of: Annotated[str, typer.Option(help="A time whose state to export, such as 2026-11-27T08:00Z.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Write a project's sentences to a file; without --include only labelled ones."""
     from annotation.exporting import ExportOptions, export_stream
 
     words = {"format": format, "include": ",".join(include or ["labelled"]), "split": split, "scheme": scheme}
+    words |= {name: word for name, word in (("snapshot", snapshot), ("as_of", as_of)) if word}
     options = ExportOptions.parse(words)
     with open_store() as store:
         pieces = export_stream(store, store.project_by_name(project), options)

@@ -7,8 +7,9 @@ from typing import Final
 from annotation.formats import EXPORT_FORMATS, WriteOptions, conll
 from annotation.formats.records import LABELLED, STATUSES, UNLABELLED
 from annotation.formats.schemes import SCHEMES
-from maner_core.errors import UnknownName
-from storage import ExportRow, Project, Split, Status, Store
+from annotation.snapshots import as_it_was, parse_time
+from maner_core.errors import InvalidInput, UnknownName
+from storage import ExportRow, Moment, Project, Split, Status, Store
 
 SPLITS: Final[Mapping[str, Split | None]] = {"all": None, "train": Split.POOL, "reserve": Split.RESERVE}
 
@@ -27,6 +28,10 @@ class ExportOptions:
     # a name of SPLITS
     scheme: str = "iob2"
     # tag scheme of the CoNLL formats
+    snapshot: str = ""
+    # name of the state to export; empty: that of now
+    as_of: str = ""
+    # a time whose state to export, in ISO 8601 with its zone
 
     def __post_init__(self) -> None:
         _check("export format", self.format, EXPORT_FORMATS)
@@ -34,12 +39,14 @@ class ExportOptions:
             _check("status", status, STATUSES)
         _check("split", self.split, SPLITS)
         _check("tag scheme", self.scheme, SCHEMES)
+        if self.snapshot and self.as_of:
+            raise InvalidInput("an export shows one state; give a snapshot or a time, not both")
 
     @classmethod
     def parse(cls, words: Mapping[str, str]) -> "ExportOptions":
         """Options out of words, as a web address or command line has them: `{"include": "labelled,skipped"}`."""
         for name in words:
-            _check("export option", name, ("format", "include", "split", "scheme"))
+            _check("export option", name, ("format", "include", "split", "scheme", "snapshot", "as_of"))
         include = frozenset(word.strip() for word in words.get("include", LABELLED).split(",") if word.strip())
         given = {name: word for name, word in words.items() if name != "include"}
         return cls(include=include, **given)
@@ -67,16 +74,27 @@ def export_stream(store: Store, project: Project, options: ExportOptions) -> Ite
 
     A token or label that CoNLL cannot carry raises InvalidInput here, before a download has begun.
     """
+    project, moment = _state(store, project, options)
     if options.format.startswith("conll"):
-        for row in _rows(store, project, options):
+        for row in _rows(store, project, options, moment):
             conll.check_writable(row.sentence, row.gold)
-    pieces = EXPORT_FORMATS[options.format](_rows(store, project, options), project, WriteOptions(options.scheme))
+    pieces = EXPORT_FORMATS[options.format](
+        _rows(store, project, options, moment), project, WriteOptions(options.scheme)
+    )
     return _blocks(pieces)
 
 
-def _rows(store: Store, project: Project, options: ExportOptions) -> Iterator[ExportRow]:
+def _state(store: Store, project: Project, options: ExportOptions) -> tuple[Project, Moment | None]:
+    """The state to export, and the project with the settings it had then, as far as they are known."""
+    if options.snapshot:
+        snapshot = store.snapshot(project.id, options.snapshot)
+        return as_it_was(project, snapshot), snapshot.moment
+    return project, store.moment_at(project.id, parse_time(options.as_of)) if options.as_of else None
+
+
+def _rows(store: Store, project: Project, options: ExportOptions, moment: Moment | None) -> Iterator[ExportRow]:
     statuses = {Status(status) for status in options.include if status != UNLABELLED}
-    return store.export_rows(project.id, SPLITS[options.split], statuses, UNLABELLED in options.include)
+    return store.export_rows(project.id, SPLITS[options.split], statuses, UNLABELLED in options.include, moment)
 
 
 def _blocks(pieces: Iterable[str]) -> Iterator[str]:

@@ -18,6 +18,7 @@ class Action(StrEnum):
     REVIEW = "decide about what others have labelled"
     EXPORT = "export the project"
     IMPORT = "import sentences"
+    FREEZE = "freeze the data under a name"
     TRAIN = "start a training"
     CHOOSE_RUN = "choose the run that serves"
     CHANGE_PROJECT = "change the project"
@@ -37,6 +38,7 @@ IN_PROJECT: dict[Action, frozenset[Role]] = {
     Action.REVIEW: CURATORS,
     Action.EXPORT: CURATORS,
     Action.IMPORT: LEADS,
+    Action.FREEZE: LEADS,
     Action.TRAIN: LEADS,
     Action.CHOOSE_RUN: LEADS,
     Action.CHANGE_PROJECT: LEADS,

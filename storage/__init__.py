@@ -51,7 +51,9 @@ from storage.review_records import (
     History,
     LabelCheck,
     LabelledSentence,
+    Moment,
     SentBack,
+    Snapshot,
 )
 from storage.store import Store
 
@@ -82,6 +84,7 @@ __all__ = [
     "LabelCheck",
     "LabelledSentence",
     "Member",
+    "Moment",
     "NewAccount",
     "NewSentence",
     "Origin",
@@ -98,6 +101,7 @@ __all__ = [
     "SentBack",
     "Sentence",
     "SkipReason",
+    "Snapshot",
     "Split",
     "Status",
     "Store",

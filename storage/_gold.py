@@ -12,7 +12,6 @@ Training, evaluation, counts and exports all ask here. `gold` is the rule; `gold
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
@@ -21,7 +20,7 @@ from sqlalchemy.orm import aliased
 from maner_core.spans import Span
 from storage.database import chunks
 from storage.records import Annotation, Origin, SkipReason, Split, Status
-from storage.review_records import Decision, DecisionKind, Gold, GoldRule
+from storage.review_records import Decision, DecisionKind, Gold, GoldRule, Moment
 from storage.review_tables import GoldDecisions, GoldDecisionSources, GoldDecisionSpans
 from storage.tables import Annotations, AnnotationSpans
 
@@ -40,14 +39,6 @@ ANNOTATION_COLUMNS = (
     Annotations.created_at,
     Annotations.supersedes,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A state of a project's annotations and decisions, by the newest rows it has: later ones are not seen."""
-
-    annotation: int
-    decision: int
 
 
 def gold(

@@ -2,18 +2,18 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
-from storage import _gold, _hidden, _projects
-from storage._gold import Moment
+from storage import _gold, _hidden, _projects, _snapshots
 from storage._sentences import PAGE, SENTENCE_COLUMNS, sentence_record
 from storage._suggestions import suggestion_record
 from storage.records import Annotation, Origin, Progress, QueueItem, Split, Status, Suggestion, Timing
-from storage.review_records import ExportRow, Gold, LabelledSentence
+from storage.review_records import ExportRow, Gold, LabelledSentence, Moment
 from storage.review_tables import GoldDecisions, GoldDecisionSpans
 from storage.tables import Annotations, AnnotationSpans, Annotators, Selections, Sentences, ServingRuns, Suggestions
 
@@ -167,11 +167,15 @@ def export_page(
 ) -> tuple[list[ExportRow], int | None]:
     """Rows of the next sentences with ids above `after`, and the last id looked at, None when there are no more.
 
-    What is newer than `until` is left out, so that all pages show one state.
+    What is newer than `until` is left out, so that all pages show one state. Of an earlier state only what can change no
+    more is given: not how sentences were chosen, nor what the model says of those without gold.
     """
+    frozen = until.sentence is not None
     statement = select(*SENTENCE_COLUMNS).where(Sentences.project_id == project_id, Sentences.id > after)
     if split is not None:
         statement = statement.where(Sentences.split == split.value)
+    if until.sentence is not None:
+        statement = statement.where(Sentences.id <= until.sentence)
     sentences = connection.execute(statement.order_by(Sentences.id).limit(PAGE)).all()
     if not sentences:
         return [], None
@@ -182,13 +186,14 @@ def export_page(
     names = _names(connection, gold.values())
     chosen = connection.execute(select(Selections.__table__).where(Selections.sentence_id.in_(ids)))
     selections = {row.sentence_id: _selection(row) for row in chosen}
-    suggestions = _shown_suggestions(connection, project_id, annotations, ids)
+    suggestions = _shown_suggestions(connection, project_id, annotations, annotations if frozen else ids)
+    former = {} if until.sentence is None else _snapshots.former_duplicates(connection, ids, until.sentence)
     rows = [
         ExportRow(
-            sentence=sentence_record(row),
+            sentence=replace(sentence_record(row), duplicate_of=former.get(row.id, row.duplicate_of)),
             annotation=annotations.get(row.id),
             annotator=names[annotations[row.id].annotator_id] if row.id in annotations else None,
-            queue=selections.get(row.id),
+            queue=None if frozen else selections.get(row.id),
             suggestion=suggestions.get(row.id),
             gold=gold.get(row.id),
             names=names,

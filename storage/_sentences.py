@@ -13,8 +13,9 @@ from maner_core.spans import validate_spans
 from storage import _projects
 from storage._annotations import import_gold
 from storage._checks import unstorable
-from storage.database import MANY_ROWS, TO_JSON, chunks, refresh_statistics
+from storage.database import MANY_ROWS, TO_JSON, chunks, now, refresh_statistics, upsert
 from storage.records import ImportCounts, NewSentence, Sentence, SkipReason, Split
+from storage.review_tables import FormerDuplicates
 from storage.scripts import written_in
 from storage.tables import Annotations, HiddenSentences, Queue, Sentences
 
@@ -242,9 +243,11 @@ def _place(state: _Import, number: int, sentence: NewSentence, fingerprint: str)
 
 
 def _insert(connection: Connection, project_id: int, state: _Import, source: str) -> None:
+    at = now(connection)
     rows = [
         {
             "project_id": project_id,
+            "added_at": at,
             "tokens": sentence.tokens,
             "n_tokens": len(sentence.tokens),
             "text": sentence.text,
@@ -277,8 +280,20 @@ def _store_duplicates(connection: Connection, state: _Import) -> None:
     if own:
         connection.execute(to_root.where(Sentences.id == this), own)
     if moved:
+        _keep_former_duplicates(
+            connection, [entry["this"] for entry in moved], [entry.id for _, _, entry in state.accepted]
+        )
         connection.execute(to_root.where(or_(Sentences.id == this, Sentences.duplicate_of == this)), moved)
         connection.execute(delete(Queue).where(Queue.sentence_id == this), moved)
+
+
+def _keep_former_duplicates(connection: Connection, moved: Sequence[int | None], added: Sequence[int | None]) -> None:
+    """What the sentences that are about to change duplicate until now: earlier states can then be exported again."""
+    until = min(number for number in added if number is not None) - 1
+    changing = or_(Sentences.id.in_(moved), Sentences.duplicate_of.in_(moved))
+    before = connection.execute(select(Sentences.id, Sentences.duplicate_of).where(changing, Sentences.id <= until))
+    rows = [{"sentence_id": row.id, "until_sentence": until, "duplicate_of": row.duplicate_of} for row in before.all()]
+    upsert(connection, FormerDuplicates, rows, ["sentence_id", "until_sentence"], [])
 
 
 # Reading.

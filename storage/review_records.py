@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from maner_core.spans import Span
 from storage.records import Annotation, QueueItem, Sentence, Status, Suggestion
@@ -24,6 +25,31 @@ class GoldRule(StrEnum):
     DECISION = "decision"  # somebody decided
     AGREEMENT = "agreement"  # several people annotated it, all the same
     NEWEST = "newest"  # the newest annotation
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A state of a project, by the newest rows it has: later ones are not seen.
+
+    Without `sentence` it is the state of now, with all that may still change: which run serves, how unlabelled sentences
+    were chosen.
+    """
+
+    annotation: int
+    decision: int
+    sentence: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A state of a project under a name, with the settings that an export depends on."""
+
+    name: str
+    made_by: str  # name
+    made_at: datetime
+    moment: Moment
+    settings: Mapping[str, Any]
+    run_id: int | None  # whose training data it is
 
 
 @dataclass(frozen=True, slots=True)

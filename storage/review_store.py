@@ -1,10 +1,11 @@
 """The part of a Store that decides what counts: gold decisions, and the history of a sentence."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from storage import _cases, _decisions, _doubts
+from storage import _cases, _decisions, _doubts, _snapshots
 from storage.database import Database
-from storage.review_records import Case, Decision, DecisionDraft, Doubt, History, LabelCheck, SentBack
+from storage.review_records import Case, Decision, DecisionDraft, Doubt, History, LabelCheck, Moment, SentBack, Snapshot
 
 
 class ReviewStore:
@@ -68,3 +69,21 @@ class ReviewStore:
     def label_check_requested(self, project_id: int) -> bool:
         """Whether somebody wants a search for errors now. NotFound."""
         return self._database.read(_doubts.requested, project_id)
+
+    # Snapshots.
+
+    def create_snapshot(self, project_id: int, name: str, by: int, run_id: int | None = None) -> Snapshot:
+        """Keep the state of now under a name or, with a run, what that was trained on. Refused when the name is taken."""
+        return self._database.write(_snapshots.create, project_id, name, by, run_id)
+
+    def snapshots(self, project_id: int) -> list[Snapshot]:
+        """The project's snapshots, oldest first."""
+        return self._database.read(_snapshots.snapshots, project_id)
+
+    def snapshot(self, project_id: int, name: str) -> Snapshot:
+        """The snapshot of that name; NotFound, naming those there are."""
+        return self._database.read(_snapshots.snapshot, project_id, name)
+
+    def moment_at(self, project_id: int, at: datetime) -> Moment:
+        """The state of the project at a time."""
+        return self._database.read(_snapshots.moment_at, project_id, at)

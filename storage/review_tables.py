@@ -148,3 +148,34 @@ class LabelDoubts(Base):
     quality: Mapped[float] = mapped_column(Float)
     sure: Mapped[bool]
     spans: Mapped[list[list[Any]]] = mapped_column(JSON)
+
+
+class Snapshots(Base):
+    """A state of a project under a name: all rows up to these numbers, and the settings an export depends on."""
+
+    __tablename__ = "snapshots"
+    __table_args__ = (
+        UniqueConstraint("project_id", "name"),
+        of_run(),
+        CheckConstraint("length(name) > 0", name="name_not_empty"),
+    )
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    project_id: Mapped[int] = mapped_column(RowId, ForeignKey("projects.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    made_by: Mapped[int] = mapped_column(RowId, ForeignKey("annotators.id"))
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    annotation_seq: Mapped[int] = mapped_column(BigInteger)
+    decision_seq: Mapped[int] = mapped_column(BigInteger)
+    sentence_id: Mapped[int] = mapped_column(BigInteger)
+    run_id: Mapped[int | None] = mapped_column(RowId)
+    settings: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class FormerDuplicates(Base):
+    """What a sentence duplicated (or nothing) while `until_sentence` was the newest, before an import changed it."""
+
+    __tablename__ = "former_duplicates"
+    __table_args__ = (PrimaryKeyConstraint("sentence_id", "until_sentence"),)
+    sentence_id: Mapped[int] = mapped_column(RowId, ForeignKey("sentences.id"))
+    until_sentence: Mapped[int] = mapped_column(RowId)
+    duplicate_of: Mapped[int | None] = mapped_column(RowId, ForeignKey("sentences.id"))

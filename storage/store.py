@@ -24,7 +24,6 @@ from storage import (
     _suggestions,
     _workers,
 )
-from storage._gold import Moment
 from storage.account_store import AccountStore
 from storage.backup_store import BackupStore
 from storage.database import Database
@@ -52,7 +51,7 @@ from storage.records import (
     Timing,
     WorkerStatus,
 )
-from storage.review_records import ExportRow, LabelledSentence
+from storage.review_records import ExportRow, LabelledSentence, Moment
 from storage.review_store import ReviewStore
 
 ROWS_PER_WRITE = 1_000  # of a long write, so that annotators never wait for the whole of it
@@ -230,13 +229,19 @@ class Store(AccountStore, BackupStore, EvaluationStore, ReviewStore):
         return self._database.read(_reports.timings, project_id)
 
     def export_rows(
-        self, project_id: int, split: Split | None, statuses: Collection[Status], include_unlabelled: bool
+        self,
+        project_id: int,
+        split: Split | None,
+        statuses: Collection[Status],
+        include_unlabelled: bool,
+        moment: Moment | None = None,
     ) -> Iterator[ExportRow]:
         """Everything known of each sentence, in import order: those annotated with one of `statuses`, and the rest.
 
-        Many short transactions, so that a slow download holds up nobody; what is decided meanwhile is left out.
+        Many short transactions, so that a slow download holds up nobody; what is decided meanwhile is left out. Of an
+        earlier `moment` only what can change no more is given, so that it is the same whenever it is asked for.
         """
-        until = Moment(self.max_seq(project_id), self.max_decision(project_id))
+        until = moment or Moment(self.max_seq(project_id), self.max_decision(project_id))
         after: int | None = 0
         while after is not None:
             rows, after = self._database.read(

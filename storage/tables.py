@@ -269,6 +269,7 @@ class Sentences(Base):
     written_in: Mapped[str | None] = mapped_column(String(40))  # a language, else a script; none: nobody can tell
     duplicate_of: Mapped[int | None] = mapped_column(RowId, ForeignKey("sentences.id"))
     meta: Mapped[dict[str, str]] = mapped_column(JSON)
+    added_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # none: before this was noted
 
 
 class Runs(Base):

@@ -136,3 +136,14 @@ def test_flagged_sentences_are_listed_with_their_comment(store: Store, project: 
     assert "Flagged: 1 sentence" in said(app)
     (row,) = app.dataframe[0].value.to_dict("records")
     assert (row["Comment"], row["Sentence"], row["By"]) == ("river or county?", "Mto Tana", "Juma")
+
+
+def test_a_lead_freezes_the_data_and_sees_what_changed_since(store: Store, project: Project) -> None:
+    app = upload(data_page(store), "gold.conll", CONLL, use_as="gold")
+    for name in ("before", "after"):
+        app.text_input[-1].set_value(name)
+        next(button for button in app.button if button.label == "Freeze").click().run()
+        assert not app.exception
+    assert [snapshot.name for snapshot in store.snapshots(project.id)] == ["before", "after"]
+    assert "2 sentences are the same." in said(app)
+    assert app.selectbox(key="export_state").options == ["as it is now", "before", "after"]

@@ -11,6 +11,7 @@ from annotation.formats import EXPORT_FORMATS, IMPORT_FORMATS, SourceFile
 from annotation.hand_out import top_up
 from annotation.importing import ImportReport, UseAs, import_files
 from annotation.permissions import Action
+from annotation.snapshots import compare
 from annotation.ui import navigation
 from annotation.ui.session import allow, allows, base_path, current_project, current_store
 from annotation.ui.text import cell, counted, plain
@@ -49,6 +50,7 @@ _INCLUDE = {
 }
 _SPLITS = {"all": "All", "train": "To learn from", "reserve": "For evaluation"}
 _PHASES = {"reading": "Reading files", "duplicates": "Looking for duplicates", "saving": "Saving sentences"}
+_NOW = "as it is now"
 _REPORT = "import_report"
 _UPLOADS = "import_uploads"
 
@@ -70,6 +72,7 @@ def page() -> None:
         _import(store, project)
     if progress.sentences and allows(Action.EXPORT, project.id):
         _export(project)
+        _snapshots(store, project)
 
 
 def _counts(progress: Progress) -> None:
@@ -268,7 +271,10 @@ def _export(project: Project) -> None:
             key="export_include",
             help="What nobody has labelled carries no tags of the model: it is marked as not labelled",
         )
-        query = urlencode({"format": format_name, "include": ",".join(include), "split": split})
+        names = [snapshot.name for snapshot in current_store().snapshots(project.id)]
+        state = st.selectbox("State", [_NOW, *names], key="export_state") if names else _NOW
+        words = {"format": format_name, "include": ",".join(include), "split": split}
+        query = urlencode(words if state == _NOW else {**words, "snapshot": state})
         st.link_button(
             "Download",
             f"{base_path()}/api/export/{project.id}?{query}",
@@ -276,3 +282,42 @@ def _export(project: Project) -> None:
             type="primary",
             disabled=not include,
         )
+
+
+def _snapshots(store: Store, project: Project) -> None:
+    """States under a name: made by leads, exported above, compared by whoever sees the data."""
+    known = {snapshot.name: snapshot for snapshot in store.snapshots(project.id)}
+    with st.expander(f"Snapshots: {len(known)}", icon=":material/photo_camera:"):
+        if allows(Action.FREEZE, project.id):
+            with st.form("snapshot", clear_on_submit=True, border=False):
+                name = st.text_input("Freeze the data as it is now, under the name", max_chars=200)
+                if st.form_submit_button("Freeze", icon=":material/photo_camera:"):
+                    _freeze(store, project, name)
+        rows = [
+            {"Name": snapshot.name, "When": snapshot.made_at, "By": snapshot.made_by} for snapshot in known.values()
+        ]
+        if rows:
+            st.dataframe(rows, hide_index=True, key="snapshots")
+        if len(known) > 1:
+            left, right = st.columns(2)
+            first = left.selectbox("What changed from", list(known), key="snapshot_first")
+            second = right.selectbox("to", list(known), index=len(known) - 1, key="snapshot_second")
+            difference = compare(store, project.id, known[first].moment, known[second].moment)
+            st.write(f"{difference.same} sentences are the same.")
+            for what, ids in (
+                ("added", difference.added),
+                ("removed", difference.removed),
+                ("changed", difference.changed),
+            ):
+                shown = ", ".join(map(str, ids[:SHOWN])) + (" …" if len(ids) > SHOWN else "")
+                st.write(f"{counted(len(ids), 'sentence')} {what}" + (f": {shown}" if ids else ""))
+
+
+def _freeze(store: Store, project: Project, name: str) -> None:
+    person = allow(Action.FREEZE, project.id)
+    try:
+        store.create_snapshot(project.id, name, person.annotator.id)
+    except ManerError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    st.rerun()
