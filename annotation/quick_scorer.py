@@ -17,8 +17,6 @@ from annotation.tagging import LoadedTagger, Tools, TrainProgress
 from maner_core.config import TrainConfig
 from maner_core.spans import Span
 
-QUICK = "quick"
-"""What a simulation calls it."""
 COMPARED_SENTENCES = 200
 """Random sentences of the pool that the tagger reads too, in every round, to see how far both rank them alike."""
 LOWEST_CORRELATION = 0.4

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from annotation.quick_scorer import QUICK
 from annotation.terminal import AsJson, print_json
 from maner_core.encoding import INPUT_SCHEMES
+
+QUICK = "quick"
+"""The quick scorer in place of an input scheme."""
 
 
 def simulate_command(

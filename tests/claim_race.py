@@ -1,11 +1,14 @@
 """Many annotators in several processes who claim and label as fast as they can, or at a pace, and what that took."""
 
+import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from types import ModuleType
 
 from store_helpers import draft
 
@@ -45,10 +48,25 @@ def race(
     """
     shares = [share for start in range(processes) if (share := list(annotators[start::processes]))]
     context = get_context("spawn")
-    with context.Manager() as manager, ProcessPoolExecutor(len(shares), mp_context=context) as pool:
+    with (
+        _no_main_module(),
+        context.Manager() as manager,
+        ProcessPoolExecutor(len(shares), mp_context=context) as pool,
+    ):
         start = manager.Barrier(len(annotators))
         work = [pool.submit(_annotate_all, url, project_id, share, start, seconds, pace, patience) for share in shares]
         return [turns for done in work for turns in done.result()]
+
+
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """New processes begin by running the main module again, and tests of pages leave their script in its place."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _annotate_all(
