@@ -19,10 +19,10 @@ _HELP = (
 
 def control_section(store: Store, project: Project) -> None:
     """Nothing where the comparison is off and never was on."""
-    gold = evaluation_labels(store, project.id)
     measures = [measure for measure in store.arm_measures(project.id) if measure.predictions]
     if not measures and not project.settings.control_share:
         return
+    gold = evaluation_labels(store, project.id)
     st.subheader("Does choosing pay?", help=_HELP)
     if not measures or not gold:
         st.caption(
