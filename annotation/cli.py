@@ -1,4 +1,4 @@
-"""The commands import, export, status, worker, simulate, user, backup and restore: each translates words and calls a function.
+"""The commands import, export, status, worker, simulate, final, user, backup and restore: each calls one function.
 
 Heavy packages are imported inside the commands, so that `--help` answers at once.
 """
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Never
 import typer
 
 from annotation.backup_cli import backup_command, restore_command
+from annotation.final_cli import final_command
 from annotation.review_cli import review
 from annotation.settings import Settings
 from annotation.simulate_cli import simulate_command
@@ -39,6 +40,7 @@ app.add_typer(review)
 app.command("backup")(backup_command)
 app.command("restore")(restore_command)
 app.command("simulate")(simulate_command)
+app.command("final")(final_command)
 
 UseAs = Literal["pool", "gold", "evaluation"]
 

@@ -4,29 +4,25 @@ The one place where tagger, sampling and store meet; the worker runs it in a pro
 loop. Importing this module loads no torch: training and inference are imported when a round needs them.
 """
 
-import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from annotation.adapted_backbone import adapted, adapted_folder
 from annotation.choosing import Chooser
 from annotation.phases import OnProgress, Phases
 from annotation.quick_scorer import features_folder
+from annotation.run_training import RunTraining, recipe
 from annotation.sampling import DEFAULT_RULE, SelectionRule
-from annotation.serving import checkpoint_folder, evaluate, evaluation_labels, judge, prune_checkpoints, run_folder
+from annotation.serving import checkpoint_folder, evaluate, evaluation_labels, judge, prune_checkpoints
 from annotation.tagging import (
-    AdaptFunction,
     LoadedTagger,
     QuickFunction,
     QuickScorer,
     Tools,
-    TrainFunction,
-    TrainProgress,
     real_tools,
 )
 from annotation.training_set import TrainingSet, training_set
@@ -68,21 +64,9 @@ def run_round(
         raise RunFailed(f"none of the {len(labelled.ids)} labelled sentences has an entity yet; label some first")
     rule = replace(rule, random_share=max(rule.random_share, project.settings.control_share))
     number = max((run.round for run in store.runs(project.id) if run.state is RunState.DONE), default=0) + 1
-    settings, seed = project.settings, run_seed(project.settings.seed, number, attempt)
-    asked = {
-        "system": settings.system,
-        "backbone": settings.backbone,
-        "adaptation": settings.adaptation,
-        **(overrides or {}),
-        "seed": seed,
-    }
-    stored = {
-        "preset": settings.preset,
-        "train": asked,
-        "labels": [label.name for label in settings.labels],
-        "strategy": settings.strategy,
-        "selection_rule": asdict(rule),
-    }
+    seed = run_seed(project.settings.seed, number, attempt)
+    asked = recipe(project, seed, overrides or {})
+    stored = {**asked, "strategy": project.settings.strategy, "selection_rule": asdict(rule)}
     run = store.start_run(
         project.id,
         number,
@@ -94,7 +78,7 @@ def run_round(
         labelled.decision_watermark,
     )
     try:
-        config = TrainConfig.preset(settings.preset, **asked)
+        config = TrainConfig.preset(asked["preset"], **asked["train"])
         _Round(store, project, home, run, config, labelled, rule, Phases(run.id, on_progress)).complete(tools)
     except Exception as error:
         store.fail_run(run.id, plain_words(error))
@@ -127,17 +111,18 @@ class _Round:
     labelled: TrainingSet
     rule: SelectionRule
     phases: Phases
-    text: list[tuple[str, ...]] = field(default_factory=list)
-    """The unlabelled sentences, for an adaptation."""
 
     def complete(self, tools: Tools | None) -> None:
         tools = tools or real_tools()
-        adaptation = self.adapt(tools.adapt)
-        report = self.train(tools.train)
-        tagger = tools.load(run_folder(self.home, self.run.id))
+        training = RunTraining(self.store, self.project, self.home, self.config, self.labelled, self.phases)
+        adaptation = training.adapt(tools.adapt)
+        self.config = training.config
+        self.store.add_training_sentences(self.run.id, self.labelled.ids)
+        report = training.train(tools.train)
+        tagger = tools.load(training.folder)
         predictions = self.predict_reserve(tagger)
         metrics = {"train": asdict(report), **evaluate(evaluation_labels(self.store, self.project.id), predictions)}
-        tools.describe(run_folder(self.home, self.run.id), self.card(metrics))
+        tools.describe(training.folder, self.card(metrics))
         verdict = judge(self.store, self.project, predictions, self.home)
         source = self.run.id
         if verdict.instead is not None:
@@ -149,47 +134,8 @@ class _Round:
         )
         metrics |= chooser.choose()
         metrics |= {"adaptation": adaptation, "seconds": self.phases.seconds, "p_worse": verdict.p_worse}
-        checkpoint = str(run_folder(self.home, self.run.id).relative_to(self.home))
+        checkpoint = str(training.folder.relative_to(self.home))
         self.store.finish_run(self.run.id, metrics, checkpoint, verdict.serves, verdict.why)
-
-    def adapt(self, adapt: AdaptFunction) -> dict[str, Any] | None:
-        """Learn from the unlabelled sentences before the training, where that is due; the report of it."""
-        started, folder = time.monotonic(), adapted_folder(self.home, self.project.id)
-        if self.config.adaptation != "none":
-            self.text = [sentence.tokens for sentence in self.store.unlabelled_pool(self.project.id)]
-        message = f"Reading {len(self.text)} unlabelled sentences before the training"
-        if self.config.adaptation == "before":
-            self.phases.tell("adapting", 0.0, None, message)
-
-        def step(progress: TrainProgress) -> None:
-            told = f"{message}, step {progress.step} of {progress.steps}"
-            self.phases.tell("adapting", progress.step / progress.steps, progress.seconds_left, told)
-
-        self.config, report = adapted(self.config, self.text, folder, adapt, step)
-        if report is not None:
-            self.phases.took("adapting", time.monotonic() - started)
-        return report
-
-    def train(self, train: TrainFunction) -> Any:
-        started = time.monotonic()
-        self.phases.tell("training", 0.0, None, f"Training on {len(self.labelled.ids)} sentences")
-        self.store.add_training_sentences(self.run.id, self.labelled.ids)
-
-        def step(progress: TrainProgress) -> None:
-            message = f"Training on {len(self.labelled.ids)} sentences, step {progress.step} of {progress.steps}"
-            self.phases.tell("training", progress.step / progress.steps, progress.seconds_left, message)
-
-        report = train(
-            self.labelled.sentences,
-            self.labelled.spans,
-            [label.name for label in self.project.settings.labels],
-            self.config,
-            run_folder(self.home, self.run.id),
-            self.text if self.config.adaptation == "beside" else (),
-            step,
-        )
-        self.phases.took("training", time.monotonic() - started)
-        return report
 
     def quick(self, train: QuickFunction) -> QuickScorer:
         """The quick scorer on the same labels; it keeps what it reads of the project's backbone for the next rounds."""

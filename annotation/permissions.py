@@ -20,6 +20,7 @@ class Action(StrEnum):
     IMPORT = "import sentences"
     FREEZE = "freeze the data under a name"
     TRAIN = "start a training"
+    TRAIN_FINALLY = "release the evaluation sentences into a final training"
     CHOOSE_RUN = "choose the run that serves"
     CHANGE_PROJECT = "change the project"
     MANAGE_PEOPLE = "see and change who works in the project"
@@ -40,6 +41,7 @@ IN_PROJECT: dict[Action, frozenset[Role]] = {
     Action.IMPORT: LEADS,
     Action.FREEZE: LEADS,
     Action.TRAIN: LEADS,
+    Action.TRAIN_FINALLY: LEADS,
     Action.CHOOSE_RUN: LEADS,
     Action.CHANGE_PROJECT: LEADS,
     Action.MANAGE_PEOPLE: LEADS,

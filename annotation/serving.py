@@ -106,6 +106,9 @@ def judge(store: Store, project: Project, predictions: Predictions, home: Path) 
     has_weights = checkpoint_folder(home, serving).is_dir()
     if project.pinned:
         return Verdict(False, PINNED.format(run=serving.id), instead=serving.id if has_weights else None)
+    if serving.final:
+        why = f"Run {serving.id}, which served until now, learned from the evaluation sentences: it is not compared."
+        return Verdict(True, why)
     if not has_weights:
         return Verdict(True, f"The weights of run {serving.id}, which served until now, are gone.")
     stored = store.predictions(serving.id)
@@ -148,7 +151,8 @@ def checkpoint_folder(home: Path, run: Run) -> Path:
 def prune_checkpoints(store: Store, project_id: int, home: Path) -> list[int]:
     """Delete the weights of this project's runs but the serving, the best and the newest; the ids of those deleted.
 
-    Rows, metrics and predictions stay. Only call it between rounds: what a running run writes is not spared otherwise.
+    Final runs keep theirs unless they failed. Rows, metrics and predictions stay. Only call it between rounds: what a
+    running run writes is not spared otherwise.
     """
     runs = sorted(store.runs(project_id), key=lambda run: run.id)
     done = [run.id for run in runs if run.state is RunState.DONE]
@@ -156,8 +160,10 @@ def prune_checkpoints(store: Store, project_id: int, home: Path) -> list[int]:
     history = f1_history(store, project_id)
     if history:
         kept.add(max(history, key=lambda point: point.f1).run.id)
+    final = store.final_runs(project_id)
+    kept |= {run.id for run in final if run.state is RunState.DONE}
     deleted = []
-    for run in runs:
+    for run in (*runs, *final):
         folder = run_folder(home, run.id)
         if run.id not in kept and run.state is not RunState.RUNNING and folder.exists():
             shutil.rmtree(folder, ignore_errors=True)

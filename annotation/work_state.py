@@ -31,10 +31,12 @@ def work_state(store: Store, project: Project) -> WorkState:
     missing = until_training(store, project, run)
     if not store.workers(WORKER_SILENT_SECONDS):
         return WorkState("off", "No worker is running: labels are saved, training waits", missing, run=run)
-    if run is not None and run.state is RunState.RUNNING:
-        return _working(run, missing)
+    if running := store.running(project.id):
+        return _working(running[-1], missing)
     if store.retrain_requested(project.id):
         return WorkState("idle", "Training starts in a moment", 0, run=run)
+    if store.final_request(project.id) is not None:
+        return WorkState("idle", "The final training starts in a moment", missing, run=run)
     if run is not None and run.state is RunState.FAILED:
         return _failed(run, missing)
     if missing == 0 and not any(store.progress(project.id).by_label.values()):

@@ -17,14 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from platform import node
 
-from annotation import control_arm, label_errors
+from annotation import control_arm, final_training, label_errors
 from annotation.loop import run_round
 from annotation.phases import RoundProgress
 from annotation.settings import Settings
 from annotation.tagging import Tools, real_tools
 from annotation.trigger import Due, Trigger
 from maner_core.errors import DatabaseUnavailable, LeaseLost, RunStopped
-from storage import Project, Run, RunState, Store
+from storage import Project, Run, Store
 
 POLL_SECONDS = 1.5
 """Between two looks at the database while nothing is due."""
@@ -207,8 +207,12 @@ class Worker:
 
     def _attend_under_lease(self, project: Project, pulse: Pulse) -> bool:
         last = self._store.last_run(project.id)
-        orphaned = last is not None and last.state is RunState.RUNNING
-        checks = not orphaned and (label_errors.due(self._store, project.id) or self._arms_due(project, last))
+        orphaned = bool(self._store.running(project.id))
+        checks = not orphaned and (
+            final_training.due(self._store, project.id)
+            or label_errors.due(self._store, project.id)
+            or self._arms_due(project, last)
+        )
         if not orphaned and not checks and self._trigger.due(project, self._now()) is None:
             return False
         if not self._store.take_lease(project.id, self.holder, LEASE_SECONDS):
@@ -219,6 +223,9 @@ class Worker:
             due = self._trigger.due(project, self._now())
             if due is not None:
                 self._run(project.id, due, pulse)
+            elif final_training.due(self._store, project.id):
+                self._train_finally(project.id, pulse)
+                return True
             elif label_errors.due(self._store, project.id):
                 self._check_labels(project.id, pulse)
                 return True
@@ -239,6 +246,16 @@ class Worker:
         finally:
             pulse.end()
         log.info("%s: run %d is done: %s", project.settings.name, run.id, run.message)
+
+    def _train_finally(self, project_id: int, pulse: Pulse) -> None:
+        """Train on the evaluation sentences too; a training that is due comes first."""
+        project = self._store.project(project_id)
+        log.info("%s: the final training begins", project.settings.name)
+        pulse.begin(project_id)
+        try:
+            final_training.train(self._store, project, self._home, self._tools or real_tools(), pulse)
+        finally:
+            pulse.end()
 
     def _check_labels(self, project_id: int, pulse: Pulse) -> None:
         """Look for errors among the labels; a training that is due comes first."""
@@ -272,10 +289,9 @@ class Worker:
 
     def _fail_orphans(self, project_id: int) -> None:
         """Whoever holds the lease knows that no other run of the project is alive."""
-        for run in self._store.runs(project_id):
-            if run.state is RunState.RUNNING:
-                self._store.fail_run(run.id, KILLED.format(phase=run.phase or "start"))
-                log.warning("run %d was left behind by a dead worker", run.id)
+        for run in self._store.running(project_id):
+            self._store.fail_run(run.id, KILLED.format(phase=run.phase or "start"))
+            log.warning("run %d was left behind by a dead worker", run.id)
 
     def _rest(self, project_id: int) -> None:
         self.failures += 1

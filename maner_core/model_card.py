@@ -21,6 +21,9 @@ CARD = "README.md"
 Settings = dict[str, Any]
 """What SETTINGS holds: format, labels, config, report, data, backbone, versions, and an evaluation once there is one."""
 
+NO_ESTIMATE = "trained on the evaluation sentences too: no estimate of its F1 is left"
+"""What stands in the place of F1 for a final training."""
+
 _SYSTEMS = {
     "maner": "a mask goes before every word, and the word's tag is read from it",
     "maner_rand": "a token learned from nothing goes before every word, and the word's tag is read from it",
@@ -71,11 +74,18 @@ class DataCard:
     sentence_ids: Sequence[int] = ()
     """The training sentences in the database they come from; only their hash is kept."""
     evaluation: Evaluation | None = None
+    evaluation_sentences: int = 0
+    """Evaluation sentences among those trained on: with any there is no estimate of F1 left."""
 
 
 def describe(folder: Path, card: DataCard) -> None:
     """Add to the checkpoint in `folder` what `card` knows, and write its README.md anew. Raises NoCheckpoint."""
-    data = {"language": card.language, "project": card.project, "ids_sha256": hash_of_ids(card.sentence_ids)}
+    data = {
+        "language": card.language,
+        "project": card.project,
+        "ids_sha256": hash_of_ids(card.sentence_ids),
+        "evaluation_sentences": card.evaluation_sentences,
+    }
     try:
         settings: Settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         settings["data"] |= {name: value for name, value in data.items() if value}
@@ -105,11 +115,13 @@ def render(settings: Settings) -> str:
     """The text of README.md: metadata as model hubs read it, a table, and how to load the checkpoint."""
     config, report = settings["config"], settings["report"]
     data, labels = settings["data"], settings["labels"]
+    of_evaluation = data.get("evaluation_sentences", 0)
     rows = {
-        "trained on": f"{data['sentences']:,} sentences, {data['words']:,} words, {data['entities']:,} entities",
+        "trained on": f"{data['sentences']:,} sentences, {data['words']:,} words, {data['entities']:,} entities"
+        + (f"; {of_evaluation:,} of the sentences were for evaluation" if of_evaluation else ""),
         "language": data.get("language") or "not stated",
         "project": data.get("project", ""),
-        "F1": _f1(settings.get("evaluation")),
+        "F1": _f1(settings.get("evaluation")) if not of_evaluation else NO_ESTIMATE,
         "F1 on its own training sentences": f"{report['train_f1']:.3f}",
         "system": f"{config['system']}: {_SYSTEMS[config['system']]}",
         "backbone": _backbone(settings["backbone"]),

@@ -1,6 +1,6 @@
 """The store: everything the tool remembers, and the only package that knows SQLAlchemy."""
 
-from storage.evaluation_records import ArmMeasure, SuggestedWork
+from storage.evaluation_records import ArmMeasure, FinalRequest, SuggestedWork
 from storage.records import (
     LARGEST_OVERLAP,
     PINNED,
@@ -74,6 +74,7 @@ __all__ = [
     "DoubledSentence",
     "Doubt",
     "ExportRow",
+    "FinalRequest",
     "Gold",
     "GoldRule",
     "HandOut",

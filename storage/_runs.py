@@ -11,8 +11,12 @@ from storage import _projects, _workers
 from storage._checks import known_ids
 from storage._suggestions import project_of_run
 from storage.database import chunks, now, upsert
+from storage.final_tables import FinalRuns
 from storage.records import PINNED, Run, RunState, Split
 from storage.tables import Runs, RunTrainingSentences, Sentences, ServingRuns
+
+IS_FINAL = exists().where(FinalRuns.run_id == Runs.id)
+RUNS = select(Runs.__table__, IS_FINAL.label("final"))
 
 
 def start(
@@ -102,6 +106,10 @@ def serve(connection: Connection, run_id: int, pinned: bool, by: int | None) -> 
         raise Refused(f"run {run_id} is {chosen.state} and cannot serve; choose one that is done")
     _projects.lock(connection, chosen.project_id)
     before = _projects.project(connection, chosen.project_id)
+    if chosen.final and not pinned and before.serving_run != run_id:
+        raise Refused(
+            f"run {run_id} learned from the evaluation sentences too and serves only where it is pinned; pin it"
+        )
     if (before.serving_run, before.pinned) == (run_id, pinned):
         return
     serving = {"project_id": chosen.project_id, "run_id": run_id, "pinned": pinned}
@@ -130,21 +138,28 @@ def fail(connection: Connection, run_id: int, failure: str) -> None:
 
 def run(connection: Connection, run_id: int) -> Run:
     """The run; NotFound if there is none."""
-    row = connection.execute(select(Runs.__table__).where(Runs.id == run_id)).one_or_none()
+    row = connection.execute(RUNS.where(Runs.id == run_id)).one_or_none()
     if row is None:
         raise NotFound(f"there is no run {run_id}")
     return _record(row)
 
 
-def runs(connection: Connection, project_id: int) -> list[Run]:
-    """The project's runs, oldest first."""
-    rows = connection.execute(select(Runs.__table__).where(Runs.project_id == project_id).order_by(Runs.id))
+def runs(connection: Connection, project_id: int, final: bool = False) -> list[Run]:
+    """The project's runs, oldest first: the final ones, or all others."""
+    kind = IS_FINAL if final else ~IS_FINAL
+    rows = connection.execute(RUNS.where(Runs.project_id == project_id, kind).order_by(Runs.id))
     return [_record(row) for row in rows]
 
 
+def running(connection: Connection, project_id: int) -> list[Run]:
+    """Runs of either kind that are running, oldest first."""
+    alive = RUNS.where(Runs.project_id == project_id, Runs.state == RunState.RUNNING.value)
+    return [_record(row) for row in connection.execute(alive.order_by(Runs.id))]
+
+
 def last_run(connection: Connection, project_id: int) -> Run | None:
-    """The project's newest run, None before the first."""
-    newest = select(Runs.__table__).where(Runs.project_id == project_id).order_by(Runs.id.desc()).limit(1)
+    """The project's newest run that is not a final one, None before the first."""
+    newest = RUNS.where(Runs.project_id == project_id, ~IS_FINAL).order_by(Runs.id.desc()).limit(1)
     row = connection.execute(newest).one_or_none()
     return None if row is None else _record(row)
 

@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from maner_core.errors import NotFound
+from maner_core.errors import NotFound, Refused
 from maner_core.spans import Span
 from storage.database import upsert
+from storage.final_tables import FinalRuns
 from storage.records import RunPrediction, Split, SuggestedSpan, Suggestion
 from storage.tables import EvaluationPredictions, Runs, Scores, Suggestions
 
@@ -77,8 +78,10 @@ def doubts(connection: Connection, run_id: int) -> dict[int, float]:
 
 
 def save_predictions(connection: Connection, run_id: int, predictions: Sequence[RunPrediction]) -> None:
-    """Keep predictions for sentences of the reserve; Refused for a sentence of the pool."""
+    """Keep predictions for sentences of the reserve; Refused for a sentence of the pool, and for a final run."""
     project_id = project_of_run(connection, run_id)
+    if connection.execute(select(FinalRuns.run_id).where(FinalRuns.run_id == run_id)).scalar() is not None:
+        raise Refused(f"run {run_id} learned from evaluation sentences: what it says of them measures nothing")
     rows = [
         {
             **_sentence_of_run(run_id, project_id, prediction.sentence_id, Split.RESERVE),

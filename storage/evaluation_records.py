@@ -1,4 +1,4 @@
-"""Records of what is measured: work with and without suggestions, labels drawn and labels chosen."""
+"""Records of what is measured, of labels drawn and chosen, and of trainings after which nothing can be measured."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,3 +37,11 @@ class ArmMeasure:
     n_labels: int
     seconds: float
     predictions: Mapping[int, tuple[Span, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class FinalRequest:
+    """A training on the evaluation sentences too, which a person asked for and which has not ended yet."""
+
+    requested_by: int
+    requested_at: datetime

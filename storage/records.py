@@ -413,6 +413,7 @@ class Run:
     started_at: datetime
     heartbeat_at: datetime
     finished_at: datetime | None
+    final: bool = False  # it learned from evaluation sentences too: nothing can be measured on them
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from storage.account_store import AccountStore
 from storage.backup_store import BackupStore
 from storage.database import Database
 from storage.evaluation_store import EvaluationStore
+from storage.final_store import FinalStore
 from storage.migrations import migrate
 from storage.records import (
     AnnotationDraft,
@@ -59,7 +60,7 @@ ROWS_PER_WRITE = 1_000  # of a long write, so that annotators never wait for the
 T = TypeVar("T")
 
 
-class Store(AccountStore, BackupStore, EvaluationStore, ReviewStore):
+class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, ReviewStore):
     """A database of projects; safe to share between threads."""
 
     def __init__(self, url: str) -> None:
@@ -335,7 +336,8 @@ class Store(AccountStore, BackupStore, EvaluationStore, ReviewStore):
     def serve_run(self, run_id: int, pinned: bool, by: int | None) -> None:
         """From now on this run serves, whatever the gate said of it; while it is pinned, no training replaces it.
 
-        The person `by` and the run before stand in the audit trail. Refused for a run that is not done; NotFound.
+        The person `by` and the run before stand in the audit trail. Refused for a run that is not done, and for a final
+        one without a pin; NotFound.
         """
         self._database.write(_runs.serve, run_id, pinned, by)
 
@@ -344,19 +346,22 @@ class Store(AccountStore, BackupStore, EvaluationStore, ReviewStore):
         self._database.write(_runs.fail, run_id, failure)
 
     def runs(self, project_id: int) -> list[Run]:
-        """The project's runs, oldest first."""
+        """The project's runs, oldest first, without final ones."""
         return self._database.read(_runs.runs, project_id)
 
     def run(self, run_id: int) -> Run:
-        """The run; NotFound."""
+        """The run, which may be a final one; NotFound."""
         return self._database.read(_runs.run, run_id)
 
     def last_run(self, project_id: int) -> Run | None:
-        """The project's newest run, None before the first."""
+        """The project's newest run that is not a final one, None before the first."""
         return self._database.read(_runs.last_run, project_id)
 
     def save_predictions(self, run_id: int, predictions: Iterable[RunPrediction]) -> None:
-        """Keep predictions on the reserve; Refused for pool sentences. A transaction for each ROWS_PER_WRITE rows."""
+        """Keep predictions on the reserve; Refused for pool sentences, and for a final run, which has learned the reserve.
+
+        A transaction for each ROWS_PER_WRITE rows.
+        """
         for chunk in _in_chunks(predictions):
             self._database.write(_suggestions.save_predictions, run_id, chunk)
 

@@ -54,6 +54,14 @@ def test_a_card_says_what_is_known_and_what_is_not() -> None:
     assert "does not work in a `pipeline`" in card
 
 
+def test_a_card_of_a_final_training_says_that_no_estimate_is_left() -> None:
+    evaluation = {"f1": 0.8, "f1_low": 0.7, "f1_high": 0.9, "sentences": 1200, "of": "test.conll"}
+    card = render(SETTINGS | {"evaluation": evaluation, "data": SETTINGS["data"] | {"evaluation_sentences": 200}})
+    assert rows(card)["F1"] == "trained on the evaluation sentences too: no estimate of its F1 is left"
+    assert rows(card)["trained on"].endswith("1,500 entities; 200 of the sentences were for evaluation")
+    assert "confidence" not in card
+
+
 def test_a_card_tells_f1_with_its_interval_language_and_project() -> None:
     settings = SETTINGS | {
         "evaluation": {"f1": 0.81234, "f1_low": 0.77, "f1_high": 0.84, "sentences": 1200, "of": "test.conll"},

@@ -249,6 +249,20 @@ def test_somebody_in_no_project_is_told_how_to_get_into_one(world: World, monkey
     assert not app.button
 
 
+@pytest.mark.parametrize("kind", ["annotator", *CURATORS])
+def test_who_may_release_the_evaluation_sentences(world: World, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    world.store.start_run(world.project.id, 1, {}, 1, 0, 0)
+    app = open_page(world, monkeypatch, kind, "runs")
+    offered = [button for button in app.button if button.label == "Start the final training"]
+    assert bool(offered) is (kind in LEADS)
+    if offered and kind == "lead":  # asked again when pressed
+        world.store.set_role(world.project.id, world.people["lead"].annotator.id, Role.CURATOR)
+        app.text_input[0].set_value("no estimate is left")
+        offered[0].click().run()
+        assert "Start the final training" not in [button.label for button in app.button]
+        assert world.store.final_request(world.project.id) is None
+
+
 def test_a_callback_asks_again_whether_it_may(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_page(world, monkeypatch, "lead", "project")
     every = next(field for field in app.number_input if "new labels" in field.label)

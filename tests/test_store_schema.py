@@ -61,6 +61,8 @@ def example_rows(store: Store, raw: RawDatabase) -> dict[str, Row]:
         "VALUES (:id, :project, :run, 3, 1, 0, 0, :at)",
         **check,
     )
+    final_run = start_run(store, project)
+    raw.execute("INSERT INTO final_runs VALUES (:run, :project, :by)", run=final_run, project=project.id, by=asha)
     fresh = add_pool(store, project, 1)[0]
     of_pool = {"sentence_id": fresh, "project_id": project.id, "split": "pool"}
     settings = {"language": "", "direction": "auto", "guidelines": "", "strategy": "", "system": "", "preset": ""}
@@ -214,6 +216,14 @@ def example_rows(store: Store, raw: RawDatabase) -> dict[str, Row]:
             "n_labels": 1,
             "seconds": 0.0,
             "predictions": "[]",
+        },
+        "final_requests": {"project_id": project.id, "requested_by": asha, "requested_at": at},
+        "final_runs": {"run_id": run, "project_id": project.id, "requested_by": asha},
+        "final_training_sentences": {
+            "run_id": final_run,
+            "sentence_id": reserved,
+            "project_id": project.id,
+            "split": "reserve",
         },
         "serving_runs": {"project_id": project.id, "run_id": run, "pinned": True},
         "sentences": {
@@ -383,6 +393,11 @@ BROKEN: list[tuple[str, Row, str]] = [
     ("arm_measures", {"n_labels": 0}, "n_labels"),
     ("arm_measures", {"seconds": -1}, "seconds"),
     ("arm_measures", {"run_id": "@foreign_run"}, FOREIGN_KEY),
+    ("final_requests", {"requested_by": 999}, FOREIGN_KEY),
+    ("final_runs", {"run_id": "@foreign_run"}, FOREIGN_KEY),
+    ("final_training_sentences", {"sentence_id": "@in_pool", "split": "pool"}, "only_reserve"),
+    ("final_training_sentences", {"sentence_id": "@in_pool"}, FOREIGN_KEY),
+    ("final_training_sentences", {"run_id": "@run"}, FOREIGN_KEY),
     ("labels", {"name": ""}, "name_not_empty"),
     ("labels", {"name": "PER"}, "unique"),
     ("labels", {"project_id": 999}, FOREIGN_KEY),

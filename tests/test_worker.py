@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loop_helpers import draft, label, make_project, open_store, run_stub_round, save
+from loop_helpers import draft, label, label_reserve, make_project, open_store, run_stub_round, save
 from stub_tagger import STUB
 
 import annotation.worker
@@ -409,6 +409,25 @@ def test_a_worker_killed_in_any_phase_is_followed_by_one_that_does_the_round(
     assert store.project(project.id).serving_run == done.id
     assert store.ready(project.id, Split.POOL) >= 100
     assert len(store.labelled(project.id, Split.POOL)) == 63
+
+
+def test_a_worker_killed_in_a_final_training_is_followed_by_one_that_does_it(
+    store: Store, home: Path, project: Project
+) -> None:
+    label(store, project, 20)
+    label_reserve(store, project, 5)
+    run_stub_round(store, project, home)
+    store.request_final_training(project.id, store.annotator("Asha").id)
+    process = start_stub(home, "training")
+    wait_until_there(process)
+    end(process, signal.SIGKILL)
+    wait_for(lambda: store.take_lease(project.id, "test", 0.0))
+    worker(store, home).serve(once=True)
+    killed, done = store.final_runs(project.id)
+    assert "The worker died during this run (phase: training)" in (killed.failure or "")
+    assert (done.state, done.attempt, done.n_train) == (RunState.DONE, 2, 25)
+    assert store.final_request(project.id) is None
+    assert len(store.runs(project.id)) == 1
 
 
 def test_a_run_that_dies_twice_is_left_for_people(store: Store, home: Path, project: Project) -> None:

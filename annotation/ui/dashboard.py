@@ -125,7 +125,7 @@ def _figures(project_id: int) -> None:
     project, progress, runs = store.project(project_id), store.progress(project_id), store.runs(project_id)
     points, per_run = curve(store, project, runs)
     colors = {label.name: label.color for label in project.settings.labels}
-    _numbers(progress, points)
+    _numbers(progress, points, project.serving_run is not None)
     st.subheader("How good the suggestions are", help=_CURVE_HELP)
     if points:
         st.altair_chart(charts.f1_curve(points), key="curve")
@@ -157,13 +157,14 @@ def _figures(project_id: int) -> None:
     _runs_link(runs)
 
 
+_UNMEASURED = "Nothing measures the run that serves: no labelled evaluation sentences, or it has learned from them"
 _CURVE_HELP = (
     "F1 is the harmonic mean of precision and recall over whole names: a name counts only if its first word, its last "
     "word and its label are all right. 100 % would mean that the model finds every name and nothing else."
 )
 
 
-def _numbers(progress: Progress, points: Sequence[CurvePoint]) -> None:
+def _numbers(progress: Progress, points: Sequence[CurvePoint], serves: bool) -> None:
     serving = next((point for point in reversed(points) if point.serves), None)
     pool = progress.labelled + progress.skipped + progress.flagged + progress.unlabelled_pool
     with st.container(horizontal=True, key="numbers"):
@@ -176,7 +177,7 @@ def _numbers(progress: Progress, points: Sequence[CurvePoint]) -> None:
         st.metric(
             "F1 of the suggestions",
             f"{100 * serving.f1:.1f} %" if serving else "–",
-            help=_interval(serving) if serving else "No run serves yet",
+            help=_interval(serving) if serving else _UNMEASURED if serves else "No run serves yet",
         )
 
 

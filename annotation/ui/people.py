@@ -36,6 +36,7 @@ _EVENTS = {
     "password_changed": "changed the password of {name}",
     "project_made": "made the project {name}",
     "retrain_requested": "asked for a training",
+    "final_training_requested": "released the evaluation sentences into a final training",
     "role_changed": "made {name} {now}, before: {before}",
     "settings_changed": "changed {settings}",
     "signed_in": "signed in",

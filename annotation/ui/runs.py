@@ -9,13 +9,14 @@ import streamlit as st
 from annotation.permissions import Action
 from annotation.quick_scorer import in_words
 from annotation.run_history import Choice, choice, recipe_changes, state
-from annotation.serving import checkpoint_folder, choose_run
+from annotation.serving import checkpoint_folder
 from annotation.ui.compared_runs import compared_runs
+from annotation.ui.final_section import final_section
+from annotation.ui.run_choice import choose
 from annotation.ui.run_figures import curve
-from annotation.ui.session import allow, allows, current_project, current_settings, current_store
+from annotation.ui.session import allows, current_project, current_settings, current_store
 from annotation.ui.text import counted, plain
 from annotation.work_state import duration
-from maner_core.errors import ManerError
 from storage import Project, Run, RunState, Store
 
 _CHOICES = {"run_served": "chosen", "run_pinned": "pinned", "run_unpinned": "unpinned"}
@@ -27,22 +28,24 @@ def page() -> None:
     store = current_store()
     st.title("Runs")
     runs = sorted(store.runs(project.id), key=lambda run: -run.id)
-    if not runs:
+    if not runs and not store.final_runs(project.id):
         st.write("Every training is listed here with its F1, its time, and why it serves or not. There was none yet.")
         return
-    _, metrics = curve(store, project, runs)
-    _serving(store, project, runs)
-    _table(runs, metrics, project.serving_run)
-    _one_run(store, project, runs, metrics)
+    _serving(store, project)
+    if runs:
+        _, metrics = curve(store, project, runs)
+        _table(runs, metrics, project.serving_run)
+        _one_run(store, project, runs, metrics)
     done = [run for run in runs if run.state is RunState.DONE]
     if len(done) > 1 and allows(Action.SEE_ANSWERS, project.id):
         compared_runs(store, project, done)
+    final_section(store, project)
 
 
-def _serving(store: Store, project: Project, runs: Sequence[Run]) -> None:
-    serving = next((run for run in runs if run.id == project.serving_run), None)
-    if serving is None:
+def _serving(store: Store, project: Project) -> None:
+    if project.serving_run is None:
         return
+    serving = store.run(project.serving_run)
     with st.container(border=True, key="serving"):
         pin = " :material/keep: pinned" if project.pinned else ""
         st.markdown(f":material/verified: **Run {serving.id} serves**{pin}")
@@ -61,20 +64,16 @@ def _by_whom(store: Store, chosen: Choice) -> str:
 
 def _pin_button(project: Project, serving: Run) -> None:
     if project.pinned:
-        label, icon, advice = "Unpin", ":material/keep_off:", "The next training may replace it if it is not worse"
+        label, icon, advice = (
+            "Unpin",
+            ":material/keep_off:",
+            "The next training replaces it" + ("" if serving.final else " if it is not worse"),
+        )
     else:
         label, icon, advice = "Pin", ":material/keep:", "No training replaces a pinned run until it is unpinned"
     st.button(
-        label, icon=icon, help=advice, key="pin", on_click=_choose, args=(project.id, serving.id, not project.pinned)
+        label, icon=icon, help=advice, key="pin", on_click=choose, args=(project.id, serving.id, not project.pinned)
     )
-
-
-def _choose(project_id: int, run_id: int, pinned: bool) -> None:
-    by = allow(Action.CHOOSE_RUN, project_id).annotator.id
-    try:
-        choose_run(current_store(), run_id, current_settings().home, pinned=pinned, by=by)
-    except ManerError as error:
-        st.toast(plain(str(error)), icon=":material/error:")
 
 
 def _table(runs: Sequence[Run], metrics: Mapping[int, dict[str, Any]], serving: int | None) -> None:
@@ -175,7 +174,7 @@ def _weights(store: Store, project: Project, run: Run) -> None:
             f"Let run {run.id} serve",
             icon=":material/undo:",
             key="serve",
-            on_click=_choose,
+            on_click=choose,
             args=(project.id, run.id, False),
             help="People see its suggestions from now on; a later training that is not worse replaces it",
         )
@@ -183,6 +182,6 @@ def _weights(store: Store, project: Project, run: Run) -> None:
             "Serve and pin",
             icon=":material/keep:",
             key="serve_pinned",
-            on_click=_choose,
+            on_click=choose,
             args=(project.id, run.id, True),
         )
