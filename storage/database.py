@@ -5,10 +5,9 @@ SQLite and PostgreSQL differ here and nowhere else (but for upserts and row lock
 
 import json
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -31,11 +30,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from maner_core.errors import DatabaseFull, DatabaseUnavailable, InvalidConfig, InvalidInput, Refused
 from storage.tables import Base
-from storage.turns import writers_turn
+from storage.turns import Turns
 
 BUSY_SECONDS: float = 30
 ATTEMPTS_AT_DEADLOCK = 5
 WRITE = "maner_write"
+LIGHT = "maner_light"
 DEADLOCK_STATES = {"40001", "40P01"}  # serialization failure, deadlock: PostgreSQL asks to repeat the transaction
 MANY_ROWS = 500  # new rows that change what a database should know of a table
 MOST_PARAMETERS = 5_000  # of one statement: either database takes more
@@ -53,7 +53,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
-        self._write_lock = _write_lock(str(self._engine.url.database)) if _is_sqlite(self._engine) else None
+        self._turns = _turns(Path(str(self._engine.url.database)).resolve()) if _is_sqlite(self._engine) else None
 
     def read(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """What `work(connection, ...)` returns, reading one unchanging state of the database."""
@@ -64,16 +64,33 @@ class Database:
                 return work(connection, *args, **kwargs)
 
     def write(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `work(connection, ...)` returns, its changes committed, or none of them when it raises.
+        """What `work(connection, ...)` returns, its changes on the disk, or none of them when it raises.
 
         `work` may be called again after a deadlock on PostgreSQL, so it must not use up its arguments.
         """
+        return self._write({WRITE: True}, work, *args, **kwargs)
+
+    def write_light(self, work: Callable[Concatenate[Connection, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `write`, but a power cut may undo it, as long as no other write has followed; the end of a program cannot.
+
+        For leases and signs of life, of which there are many: they do not wait for the disk.
+        """
+        return self._write({WRITE: True, LIGHT: True}, work, *args, **kwargs)
+
+    def _write(
+        self,
+        options: dict[str, Any],
+        work: Callable[Concatenate[Connection, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
         attempts_left = ATTEMPTS_AT_DEADLOCK
         with _translated_errors():
             while True:
                 try:
                     with self._one_writer(), self._engine.connect() as connection:
-                        connection = connection.execution_options(**{WRITE: True})
+                        connection = connection.execution_options(**options)
                         with connection.begin():
                             return work(connection, *args, **kwargs)
                 except exc.OperationalError as error:
@@ -81,22 +98,9 @@ class Database:
                     if not attempts_left or getattr(error.orig, "sqlstate", None) not in DEADLOCK_STATES:
                         raise
 
-    @contextmanager
-    def _one_writer(self) -> Iterator[None]:
-        """SQLite takes one writer at a time; waiting on a lock wakes up at once where SQLite's busy wait sleeps.
-
-        Among threads it is one of ours, among processes those of writers_turn.
-        """
-        if self._write_lock is None:
-            yield
-            return
-        if not self._write_lock.acquire(timeout=BUSY_SECONDS):
-            raise DatabaseUnavailable(f"the database was busy for {BUSY_SECONDS} seconds; try again")
-        try:
-            with writers_turn(Path(str(self._engine.url.database)), BUSY_SECONDS):
-                yield
-        finally:
-            self._write_lock.release()
+    def _one_writer(self) -> AbstractContextManager[None]:
+        """SQLite takes one writer at a time, and does not care who came first; we do."""
+        return nullcontext() if self._turns is None else self._turns.turn(BUSY_SECONDS)
 
     def close(self) -> None:
         """Close every connection."""
@@ -181,6 +185,8 @@ def _engine(url: str) -> Engine:
     if backend == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "begin", _begin_postgresql)
     return engine
 
 
@@ -190,7 +196,6 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
     connection.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
     connection.execute("PRAGMA foreign_keys=ON")
     _switch_to_wal(connection)
-    connection.execute("PRAGMA synchronous=FULL")
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
@@ -207,8 +212,17 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     """A writer takes the write lock at once: a reader that turns writer later could not wait for it."""
-    writes = connection.get_execution_options().get(WRITE, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if WRITE not in options:
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.exec_driver_sql(f"PRAGMA synchronous={'NORMAL' if LIGHT in options else 'FULL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if LIGHT in connection.get_execution_options():
+        connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
 
 
 def _is_sqlite(engine: Engine) -> bool:
@@ -216,9 +230,9 @@ def _is_sqlite(engine: Engine) -> bool:
 
 
 @cache
-def _write_lock(path: str) -> threading.Lock:
-    """One lock for each file in this process, however many stores are open on it."""
-    return threading.Lock()
+def _turns(path: Path) -> Turns:
+    """One for each file in this process, however many stores are open on it."""
+    return Turns(path)
 
 
 @contextmanager

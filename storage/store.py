@@ -280,7 +280,9 @@ class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, ReviewStore)
         """
         if n <= 0:
             return []
-        return self._database.write(_queue.claim, project_id, annotator_id, client, split, n, seconds, per_tab_share)
+        return self._database.write_light(
+            _queue.claim, project_id, annotator_id, client, split, n, seconds, per_tab_share
+        )
 
     def renew(
         self, project_id: int, annotator_id: int, client: str, sentence_ids: Sequence[int], seconds: float = 600
@@ -291,11 +293,11 @@ class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, ReviewStore)
         at, until = self._database.read(_queue.leases, project_id, annotator_id, client, sentence_ids)
         if all((end - at).total_seconds() > seconds / 2 for end in until.values()):
             return sorted(until)
-        return self._database.write(_queue.renew, project_id, annotator_id, client, sentence_ids, seconds)
+        return self._database.write_light(_queue.renew, project_id, annotator_id, client, sentence_ids, seconds)
 
     def release(self, annotator_id: int, client: str | None = None) -> None:
         """Give back everything a tab holds or, without `client`, all tabs of this person."""
-        self._database.write(_queue.release, annotator_id, client)
+        self._database.write_light(_queue.release, annotator_id, client)
 
     def held(self, project_id: int, client: str, annotator_id: int) -> list[HandOut]:
         """What a tab holds now, lowest rank first."""
@@ -321,7 +323,7 @@ class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, ReviewStore)
 
     def heartbeat(self, run_id: int, phase: str, progress: float, seconds_left: float | None, message: str) -> None:
         """Note that the run is alive and how far (0..1) it is in its phase; LeaseLost when it was ended meanwhile."""
-        self._database.write(_runs.heartbeat, run_id, phase, progress, seconds_left, message)
+        self._database.write_light(_runs.heartbeat, run_id, phase, progress, seconds_left, message)
 
     def add_training_sentences(self, run_id: int, ids: Sequence[int]) -> None:
         """Note what the run is trained on; Refused for evaluation sentences and their duplicates in the pool."""
@@ -420,19 +422,19 @@ class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, ReviewStore)
 
     def take_lease(self, project_id: int, holder: str, seconds: float) -> bool:
         """Whether the holder now has the project to itself for so many seconds."""
-        return self._database.write(_workers.take_lease, project_id, holder, seconds)
+        return self._database.write_light(_workers.take_lease, project_id, holder, seconds)
 
     def renew_lease(self, project_id: int, holder: str, seconds: float) -> None:
         """Prolong the lease; LeaseLost when the holder has it no longer."""
-        self._database.write(_workers.renew_lease, project_id, holder, seconds)
+        self._database.write_light(_workers.renew_lease, project_id, holder, seconds)
 
     def release_lease(self, project_id: int, holder: str) -> None:
         """Give the project back, if the holder still has it."""
-        self._database.write(_workers.release_lease, project_id, holder)
+        self._database.write_light(_workers.release_lease, project_id, holder)
 
     def worker_seen(self, holder: str, state: str) -> None:
         """A worker process is alive and does this."""
-        self._database.write(_workers.seen, holder, state)
+        self._database.write_light(_workers.seen, holder, state)
 
     def workers(self, alive_within_seconds: float) -> list[WorkerStatus]:
         """Worker processes heard of in the last so many seconds, the latest first."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from types import ModuleType
 
 from store_helpers import draft
@@ -55,7 +55,12 @@ def race(
     ):
         start = manager.Barrier(len(annotators))
         work = [pool.submit(_annotate_all, url, project_id, share, start, seconds, pace, patience) for share in shares]
-        return [turns for done in work for turns in done.result()]
+        try:
+            return [turns for done in work for turns in done.result()]
+        except (KeyboardInterrupt, SystemExit):
+            for child in active_children():  # the pool would wait until they have labelled everything
+                child.terminate()
+            raise
 
 
 @contextmanager

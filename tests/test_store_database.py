@@ -24,6 +24,21 @@ def test_sqlite_is_durable_guarded_and_patient(sqlite_store: Store) -> None:
     assert found == {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 2, "busy_timeout": 30_000}
 
 
+def test_only_leases_and_signs_of_life_do_not_wait_for_the_disk(store: Store, raw: RawDatabase) -> None:
+    how, [waits, does_not] = (
+        ("PRAGMA synchronous", [2, 1])
+        if raw.engine.dialect.name == "sqlite"
+        else ("SHOW synchronous_commit", ["on", "off"])
+    )
+
+    def setting(connection: Connection) -> object:
+        return connection.exec_driver_sql(how).scalar()
+
+    assert store._database.write(setting) == waits
+    assert store._database.write_light(setting) == does_not
+    assert store._database.write(setting) == waits
+
+
 def test_opening_a_store_makes_the_folder(tmp_path: Path) -> None:
     store = Store(f"sqlite:///{tmp_path}/new/folder/maner.db")
     store.migrate()

@@ -7,10 +7,14 @@
 `race`: everybody claims and labels as fast as they can until nothing is left, in several processes; afterwards the
 database is asked whether anybody got a sentence twice or a sentence went to more people than it should. `paced`: what a call
 takes when people label at the speed of people. `memory`: what the web process grows by with each signed-in person.
-In all of them a worker writes scores, suggestions and progress without a pause. One JSON line for each result.
+In the first two a worker process writes meanwhile as the real one does, but more often: a sign of life every second, and 5,000
+scores and 2,000 suggestions, what a round of minutes comes to, every ten seconds; `--restless`: without a pause. One JSON
+line for each result. Broken off, it ends all its processes.
 """
 
 import json
+import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -39,8 +43,10 @@ from storage import Project, Role, Split, Store
 app = typer.Typer(add_completion=False)
 BOTH = "sqlite,postgresql"
 SECONDS_BETWEEN_REFILLS = 0.2
+ROUND_SECONDS = 10.0  # from what a worker's round writes to what the next one writes
 
 Databases = Annotated[str, typer.Option("--databases", help="Which, with commas between them.")]
+Restless = Annotated[bool, typer.Option("--restless", help="The worker writes without a pause.")]
 
 
 @app.command("race")
@@ -50,6 +56,7 @@ def measure_race(
     processes: Annotated[int, typer.Option(help="Processes they are spread over.")] = 4,
     doubled: Annotated[float, typer.Option(help="Share of sentences that two people label.")] = 0.1,
     databases: Databases = BOTH,
+    restless: Restless = False,
 ) -> None:
     """Everybody as fast as they can."""
     for database in databases.split(","):
@@ -57,7 +64,7 @@ def measure_race(
             store = Store(url)
             project = filled_project(store, round(claims / (1 + doubled)), doubled)
             people = [store.annotator(f"person {number}").id for number in range(annotators)]
-            with worker_and_refills(store, url, project):
+            with worker_and_refills(store, url, project, restless):
                 turns = race(url, project.id, people, processes, patience=10.0)
             row = {"database": database, "annotators": annotators, "processes": processes}
             report({**row, **speed(turns), **latencies(turns), **fairness(turns), **verdict(url), **machine()})
@@ -71,6 +78,7 @@ def measure_paced(
     seconds: Annotated[float, typer.Option(help="How long each.")] = 40.0,
     processes: Annotated[int, typer.Option(help="Processes they are spread over.")] = 2,
     databases: Databases = BOTH,
+    restless: Restless = False,
 ) -> None:
     """Everybody at the speed of people."""
     for database in databases.split(","):
@@ -78,7 +86,7 @@ def measure_paced(
             store = Store(url)
             project = filled_project(store, 20_000, 0.1)
             people = [store.annotator(f"person {number}").id for number in range(50)]
-            with worker_and_refills(store, url, project):
+            with worker_and_refills(store, url, project, restless):
                 for n in map(int, annotators.split(",")):
                     turns = race(url, project.id, people[:n], min(processes, n), seconds, pace, patience=10.0)
                     report({"database": database, "annotators": n, "pace_s": pace, **latencies(turns), **machine()})
@@ -136,7 +144,7 @@ def filled_project(store: Store, n_sentences: int, doubled: float) -> Project:
 
 
 @contextmanager
-def worker_and_refills(store: Store, url: str, project: Project) -> Iterator[None]:
+def worker_and_refills(store: Store, url: str, project: Project, restless: bool) -> Iterator[None]:
     """Meanwhile a worker process writes, and the queue is filled up when it runs low, as each sync would see to."""
     ended = threading.Event()
 
@@ -146,7 +154,7 @@ def worker_and_refills(store: Store, url: str, project: Project) -> Iterator[Non
                 top_up(store, project.id)
 
     thread = threading.Thread(target=refill)
-    with busy_worker(url, project.id, start_run(store, project)):
+    with busy_worker(url, project.id, start_run(store, project), 0.0 if restless else ROUND_SECONDS):
         thread.start()
         try:
             yield
@@ -227,4 +235,5 @@ def report(row: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
     app()
