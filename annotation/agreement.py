@@ -3,11 +3,13 @@
 The headline is the F1 of entities between two people, either as gold: the number of words that nobody marks, on which
 kappa depends, has no meaning for spans (Hripcsak & Rothschild 2005). Cohen's kappa and Krippendorff's alpha are
 given beside it on those words alone that at least one person marked; with all the others they would be high by themselves.
+Of one label they ask of the same words whether they have this label or not (Fleiss 1971, section 4, does so for his kappa).
 Intervals are those of a bootstrap over sentences (Efron 1979).
 """
 
+import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -21,7 +23,6 @@ from storage import DoubledSentence, Status
 FEWEST_SENTENCES = 50  # doubled sentences below which the figures are said to be shaky
 DRAWS = 1_000  # of the bootstrap
 ALPHA_DRAWS = 200  # the library takes one draw at a time
-NONE_MARKED = ""  # the label of a word outside every span
 
 Spans = tuple[Span, ...]
 
@@ -60,6 +61,18 @@ class EntityAgreement:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelAgreement:
+    """Of one label: its entities; kappa and alpha (-1 to 1) on marked words, this label against all else.
+
+    `kappa` is the mean over the pairs of people, each counted by its words.
+    """
+
+    entities: EntityAgreement
+    kappa: Measured
+    alpha: Measured
+
+
+@dataclass(frozen=True, slots=True)
 class PairAgreement:
     """How two annotators agree on the sentences both labelled; kappa (-1 to 1) is Cohen's, on words either marked."""
 
@@ -68,6 +81,8 @@ class PairAgreement:
     n_sentences: int
     entities: EntityAgreement
     kappa: Measured
+    by_label: Mapping[str, tuple[EntityAgreement, Measured]]
+    """Entities and kappa of each label that somebody used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +97,7 @@ class Agreement:
     entities: EntityAgreement
     alpha: Measured
     pairs: tuple[PairAgreement, ...]
-    by_label: Mapping[str, EntityAgreement]
+    by_label: Mapping[str, LabelAgreement]
     differing: tuple[int, ...]
 
 
@@ -100,17 +115,22 @@ def agreement(answers: Sequence[Answers]) -> Agreement:
     """Everything about these sentences; figures are None where nobody marked anything."""
     people = sorted({who for one in answers for who in one.spans})
     labels = sorted({span.label for one in answers for spans in one.spans.values() for span in spans})
+    units = _units(answers, labels)
+    pairs = [two for two in combinations(people, 2) if any(one.spans.keys() >= set(two) for one in answers)]
     return Agreement(
         n_sentences=len(answers),
         n_people=len(people),
         entities=_entities(answers),
-        alpha=_alpha(answers, labels),
-        pairs=tuple(
-            _pair(both, first, second, labels)
-            for first, second in combinations(people, 2)
-            if (both := [one for one in answers if first in one.spans and second in one.spans])
-        ),
-        by_label={label: _entities([_only(one, label) for one in answers]) for label in labels},
+        alpha=_alpha(units),
+        pairs=tuple(_pair(answers, first, second, labels) for first, second in pairs),
+        by_label={
+            label: LabelAgreement(
+                entities=_entities([_only(one, label) for one in answers]),
+                kappa=_mean_kappa([_confusions(answers, first, second, [label]) for first, second in pairs]),
+                alpha=_alpha([_one_against_all(table, number) for table in units]),
+            )
+            for number, label in enumerate(labels, start=1)
+        },
         differing=tuple(one.sentence_id for one in answers if one.differ),
     )
 
@@ -191,42 +211,77 @@ def _f1(answers: Sequence[Answers], count: Callable[[Spans, Spans], NDArray[np.i
 
 
 def _pair(answers: Sequence[Answers], first: int, second: int, labels: Sequence[str]) -> PairAgreement:
-    own = [Answers(one.sentence_id, one.n_tokens, {who: one.spans[who] for who in (first, second)}) for one in answers]
-    return PairAgreement(first, second, len(own), _entities(own), _kappa(own, first, second, labels))
+    both = [
+        Answers(one.sentence_id, one.n_tokens, {first: one.spans[first], second: one.spans[second]})
+        for one in answers
+        if first in one.spans and second in one.spans
+    ]
+    by_label = {
+        label: (_entities([_only(one, label) for one in both]), _kappa(_confusions(both, first, second, [label])))
+        for label in labels
+    }
+    kappa = _kappa(_confusions(both, first, second, labels))
+    return PairAgreement(first, second, len(both), _entities(both), kappa, by_label)
 
 
-def _kappa(answers: Sequence[Answers], first: int, second: int, labels: Sequence[str]) -> Measured:
-    """Cohen's kappa of two people on the words that either marked."""
-    from sklearn.metrics import cohen_kappa_score  # imported here: slow to load, and only this page has a use for it
+def _confusions(answers: Sequence[Answers], first: int, second: int, labels: Sequence[str]) -> NDArray[np.float64]:
+    """What two people say of each word that either marked: (n_sentences, n_labels + 1, n_labels + 1), 0 for none of these.
 
-    number = {label: place for place, label in enumerate((NONE_MARKED, *labels))}
-    confusions = np.zeros((len(answers), len(number), len(number)))  # (n_sentences, n_labels, n_labels)
-    said: tuple[list[str], list[str]] = ([], [])
+    A sentence that one of them has not labelled has no words.
+    """
+    number = {label: place for place, label in enumerate(labels, start=1)}
+    confusions = np.zeros((len(answers), len(number) + 1, len(number) + 1))
     for row, one in enumerate(answers):
-        words = _marked_words(one)
-        for word in words:
-            a, b = words[word].get(first, NONE_MARKED), words[word].get(second, NONE_MARKED)
-            said[0].append(a)
-            said[1].append(b)
-            confusions[row, number[a], number[b]] += 1
-    if len(set(said[0]) | set(said[1])) < 2:
-        return Measured(None)  # no word, or the same label for all of them: kappa is 0 / 0
-    value = float(cohen_kappa_score(*said))
-    drawn = kappas(np.tensordot(_weights(len(answers), DRAWS), confusions, axes=1))
-    return _measured(value, drawn)
+        if first in one.spans and second in one.spans:
+            for said in _marked_words(one, (first, second)).values():
+                confusions[row, number.get(said.get(first, ""), 0), number.get(said.get(second, ""), 0)] += 1
+    return confusions
 
 
-def _alpha(answers: Sequence[Answers], labels: Sequence[str]) -> Measured:
-    """Krippendorff's alpha of all people on the words that any of them marked."""
-    number = {label: place for place, label in enumerate((NONE_MARKED, *labels))}
-    units: list[NDArray[np.int64]] = []  # of each sentence: (n_words, n_labels), how many people say so
+def _kappa(confusions: NDArray[np.float64]) -> Measured:
+    """Cohen's kappa on all sentences."""
+    return _mean_kappa([confusions])
+
+
+def _mean_kappa(pairs: Sequence[NDArray[np.float64]]) -> Measured:
+    """The mean of Cohen's kappas of pairs of people, each counted by its words; None where none of them is defined."""
+    if not pairs:
+        return Measured(None)
+
+    def mean(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`(draws, n_sentences) -> (draws,)`"""
+        drawn = np.stack([np.tensordot(weights, confusions, axes=1) for confusions in pairs])
+        found, words = kappas(drawn.reshape(-1, *drawn.shape[2:])).reshape(drawn.shape[:2]), drawn.sum(axis=(2, 3))
+        words[np.isnan(found)] = 0
+        with np.errstate(invalid="ignore"):
+            return np.asarray((np.nan_to_num(found) * words).sum(axis=0) / words.sum(axis=0))
+
+    n = len(pairs[0])
+    [value] = mean(np.ones((1, n))).tolist()
+    return Measured(None) if math.isnan(value) else _measured(value, mean(_weights(n, DRAWS)))
+
+
+def _units(answers: Sequence[Answers], labels: Sequence[str]) -> list[NDArray[np.int64]]:
+    """How many people call each marked word what, of each sentence: (n_words, n_labels + 1), first who do not mark it."""
+    number = {label: place for place, label in enumerate(labels, start=1)}
+    units = []
     for one in answers:
-        words = _marked_words(one)
-        table = np.zeros((len(words), len(number)), dtype=np.int64)
+        words = _marked_words(one, one.spans)
+        table = np.zeros((len(words), len(number) + 1), dtype=np.int64)
         for row, said in enumerate(words.values()):
             for who in one.spans:
-                table[row, number[said.get(who, NONE_MARKED)]] += 1
+                table[row, number.get(said.get(who, ""), 0)] += 1
         units.append(table)
+    return units
+
+
+def _one_against_all(table: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+    """`(n_words, n_labels + 1) -> (n_words, 2)`: how many people call a word anything else, and how many this."""
+    return np.stack([table.sum(axis=1) - table[:, number], table[:, number]], axis=1)
+
+
+def _alpha(units: Sequence[NDArray[np.int64]]) -> Measured:
+    """Krippendorff's alpha of all people on the words that any of them marked."""
     value = _alpha_of(np.concatenate(units)) if units else None
     if value is None:
         return Measured(None)
@@ -258,11 +313,11 @@ def _weights(n_sentences: int, draws: int) -> NDArray[np.float64]:
     return rng.multinomial(n_sentences, np.full(n_sentences, 1 / n_sentences), size=draws).astype(np.float64)
 
 
-def _marked_words(one: Answers) -> dict[int, dict[int, str]]:
-    """The words that somebody marked, and as what by whom: `{3: {annotator: "PER"}}`."""
+def _marked_words(one: Answers, people: Iterable[int]) -> dict[int, dict[int, str]]:
+    """The words that one of these people marked, and as what by whom: `{3: {annotator: "PER"}}`."""
     words: defaultdict[int, dict[int, str]] = defaultdict(dict)
-    for who, spans in one.spans.items():
-        for span in spans:
+    for who in people:
+        for span in one.spans[who]:
             for word in range(span.start, span.end):
                 words[word][who] = span.label
     return dict(sorted(words.items()))

@@ -61,9 +61,37 @@ def test_three_people_count_as_three_pairs() -> None:
 
 def test_each_label_by_itself() -> None:
     found = agreement([said("PER 0-1, LOC 2-3, LOC 4-5", "PER 0-1, LOC 2-3")]).by_label
-    assert found["PER"].exact.value == 1
-    assert found["LOC"].exact.value == pytest.approx(2 * 1 / 3)
-    assert (found["PER"].n_entities, found["LOC"].n_entities) == (2, 3)
+    assert found["PER"].entities.exact.value == 1
+    assert found["LOC"].entities.exact.value == pytest.approx(2 * 1 / 3)
+    assert (found["PER"].entities.n_entities, found["LOC"].entities.n_entities) == (2, 3)
+
+
+def test_kappa_and_alpha_of_each_label() -> None:
+    """Words 0 to 3 are marked: Asha says P P L -, Ben says P L L L."""
+    found = agreement([said("PER 0-2, LOC 2-3", "PER 0-1, LOC 1-4")])
+    # PER or not: Asha yes yes no no, Ben yes no no no. Observed 3/4; expected (2·1 + 2·3)/16 = 1/2.
+    assert found.by_label["PER"].kappa.value == pytest.approx(0.5)
+    # 8 values, 3 yes and 5 no: D_o = 2/8; D_e = (64 - 9 - 25)/(8·7) = 30/56; 1 - (1/4)·(56/30).
+    assert found.by_label["PER"].alpha.value == pytest.approx(1 - 56 / 120)
+    # LOC or not: Asha no no yes no, Ben no yes yes yes. Observed 2/4; expected (1·3 + 3·1)/16 = 3/8.
+    assert found.by_label["LOC"].kappa.value == pytest.approx(0.2)
+    # 4 yes and 4 no: D_o = 4/8; D_e = (64 - 16 - 16)/(8·7) = 32/56; 1 - (1/2)·(56/32).
+    assert found.by_label["LOC"].alpha.value == pytest.approx(0.125)
+    entities, kappa = found.pairs[0].by_label["LOC"]
+    assert (entities, kappa) == (found.by_label["LOC"].entities, found.by_label["LOC"].kappa)
+
+
+def test_the_kappa_of_a_label_is_the_mean_over_pairs_by_their_words() -> None:
+    """Asha and Ben share four words (kappa of PER 0.5, as above), Asha and Cem two on which they agree (kappa 1)."""
+    two = Answers(2, 8, {who: (Span(0, 1, "PER"), Span(1, 2, "LOC")) for who in (ASHA, CEM)})
+    found = agreement([said("PER 0-2, LOC 2-3", "PER 0-1, LOC 1-4"), two])
+    assert found.by_label["PER"].kappa.value == pytest.approx((4 * 0.5 + 2 * 1) / 6)
+    assert [pair.by_label["PER"][1].value for pair in found.pairs] == pytest.approx([0.5, 1])
+
+
+def test_a_label_that_is_the_only_one_of_all_words_has_no_kappa() -> None:
+    found = agreement([said("PER 0-1", "PER 0-1")]).by_label["PER"]
+    assert (found.entities.exact.value, found.kappa, found.alpha) == (1, Measured(None), Measured(None))
 
 
 def test_nobody_marks_anything() -> None:
@@ -116,7 +144,8 @@ def test_the_interval_of_many_sentences_is_narrow_and_holds_the_value() -> None:
 
     few, many = (agreement(half_agreed(n)) for n in (10, 200))
     for found in (few, many):
-        for figure in (found.entities.exact, found.alpha, found.pairs[0].kappa):
+        of_label = found.by_label["LOC"]
+        for figure in (found.entities.exact, found.alpha, found.pairs[0].kappa, of_label.kappa, of_label.alpha):
             assert figure.value is not None
             assert figure.low < figure.value < figure.high
     # F1 0.75; of a mean of 200 halves and ones the deviation is 0.25/sqrt(200) = 0.018, the interval four of them.

@@ -70,6 +70,12 @@ def test_figures_in_words_by_pair_and_by_label(store: Store) -> None:
     pairs, labels = (table.value.to_dict("records") for table in app.dataframe)
     assert [(row["One"], row["Other"], row["Sentences"]) for row in pairs] == [("Juma", "Neema", 2)]
     assert {row["Label"]: row["Agree on"] for row in labels} == pytest.approx({"PER": 100, "LOC": 200 / 3})
+    # Four words, in one of which Neema says nothing. LOC: observed 3/4, expected (2·1 + 2·3)/16.
+    assert {row["Label"]: row["Kappa"] for row in labels} == pytest.approx({"PER": 1, "LOC": 0.5})
+    app.button_group(key="pair_label").set_value("LOC").run()
+    [pair] = app.dataframe[0].value.to_dict("records")
+    assert (pair["Agree on"], pair["Kappa"]) == pytest.approx((200 / 3, 0.5))
+    assert "Same words" not in pair
 
 
 def test_both_sides_of_a_difference_are_drawn_escaped_and_in_the_direction_of_the_text(store: Store) -> None:

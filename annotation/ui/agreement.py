@@ -7,7 +7,17 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from annotation.agreement import Agreement, Answers, EntityAgreement, Measured, agreement, answers_of, in_words
+from annotation.agreement import (
+    Agreement,
+    Answers,
+    EntityAgreement,
+    LabelAgreement,
+    Measured,
+    PairAgreement,
+    agreement,
+    answers_of,
+    in_words,
+)
 from annotation.permissions import Action
 from annotation.ui import navigation
 from annotation.ui.marked import marked
@@ -91,27 +101,48 @@ def _headline(found: Agreement) -> None:
 
 def _by_pair(found: Agreement, names: Mapping[int, str]) -> None:
     st.subheader("Who agrees with whom")
+    label = None
+    if len(found.by_label) > 1:
+        label = st.segmented_control("On one label alone", list(found.by_label), format_func=plain, key="pair_label")
+
+    def figures(pair: PairAgreement) -> tuple[EntityAgreement, Measured]:
+        return (pair.entities, pair.kappa) if label is None else pair.by_label[label]
+
+    def worst_first(pair: PairAgreement) -> float:
+        value = figures(pair)[0].exact.value
+        return 2.0 if value is None else value
+
     rows = [
         {
             "One": names[pair.first],
             "Other": names[pair.second],
             "Sentences": pair.n_sentences,
-            **_figures(pair.entities),
-            "Kappa": pair.kappa.value,
+            **_figures(entities, span_only=label is None),
+            **_coefficient("Kappa", kappa),
         }
-        for pair in sorted(found.pairs, key=lambda pair: (pair.entities.exact.value is None, pair.entities.exact.value))
+        for pair in sorted(found.pairs, key=worst_first)
+        for entities, kappa in [figures(pair)]
     ]
-    kappa = st.column_config.NumberColumn(format="%.2f", help="Cohen's, on the words that either marked")
-    _table(rows, "pairs", {"Kappa": kappa})
+    _table(rows, "pairs")
 
 
-def _by_label(by_label: Mapping[str, EntityAgreement]) -> None:
+def _by_label(by_label: Mapping[str, LabelAgreement]) -> None:
     st.subheader("Label by label")
     rows = [
-        {"Label": label, "Marked": found.n_entities, **_figures(found, span_only=False)}
+        {
+            "Label": label,
+            "Marked": found.entities.n_entities,
+            **_figures(found.entities, span_only=False),
+            **_coefficient("Kappa", found.kappa),
+            **_coefficient("Alpha", found.alpha),
+        }
         for label, found in by_label.items()
     ]
-    _table(rows, "labels", {"Marked": st.column_config.NumberColumn(help="How often, by anybody")})
+    _table(rows, "labels")
+    st.caption(
+        "Kappa and alpha of a label: of the words that somebody marked, whether it is this label or not. "
+        "Kappa is the mean over the pairs of people."
+    )
 
 
 def _figures(found: EntityAgreement, span_only: bool = True) -> dict[str, object]:
@@ -119,15 +150,26 @@ def _figures(found: EntityAgreement, span_only: bool = True) -> dict[str, object
     without_label = {"Same words": _percent(found.span_only)} if span_only else {}
     return {
         "Agree on": _percent(found.exact),
-        "95% interval": UNKNOWN if found.exact.value is None else f"{found.exact.low:.0%} to {found.exact.high:.0%}",
+        "95%": UNKNOWN if found.exact.value is None else f"{found.exact.low:.0%} to {found.exact.high:.0%}",
         **without_label,
         "A word in common": _percent(found.overlap),
     }
 
 
-def _table(rows: Sequence[Mapping[str, object]], key: str, columns: Mapping[str, ColumnConfig]) -> None:
+def _coefficient(name: str, found: Measured) -> dict[str, object]:
+    """The columns of kappa or alpha."""
+    interval = UNKNOWN if found.value is None else f"{found.low:.2f} to {found.high:.2f}"
+    return {name: found.value, f"{name}, 95%": interval}
+
+
+def _table(rows: Sequence[Mapping[str, object]], key: str) -> None:
     percent = st.column_config.NumberColumn(format="%.0f%%")
-    config = {**dict.fromkeys(("Agree on", "Same words", "A word in common"), percent), **columns}
+    config: dict[str, ColumnConfig] = {
+        **dict.fromkeys(("Agree on", "Same words", "A word in common"), percent),
+        "Marked": st.column_config.NumberColumn(help="How often, by anybody"),
+        "Kappa": st.column_config.NumberColumn(format="%.2f", help="Cohen's, on the words that either marked"),
+        "Alpha": st.column_config.NumberColumn(format="%.2f", help="Krippendorff's, on the words that somebody marked"),
+    }
     st.dataframe(pd.DataFrame(rows), hide_index=True, key=key, column_config=config)
 
 
