@@ -21,6 +21,7 @@ class Action(StrEnum):
     FREEZE = "freeze the data under a name"
     TRAIN = "start a training"
     TRAIN_FINALLY = "release the evaluation sentences into a final training"
+    SIMULATE = "simulate labelling"
     CHOOSE_RUN = "choose the run that serves"
     CHANGE_PROJECT = "change the project"
     MANAGE_PEOPLE = "see and change who works in the project"
@@ -42,6 +43,7 @@ IN_PROJECT: dict[Action, frozenset[Role]] = {
     Action.FREEZE: LEADS,
     Action.TRAIN: LEADS,
     Action.TRAIN_FINALLY: LEADS,
+    Action.SIMULATE: LEADS,
     Action.CHOOSE_RUN: LEADS,
     Action.CHANGE_PROJECT: LEADS,
     Action.MANAGE_PEOPLE: LEADS,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from annotation.children import belong_to_parent
 from annotation.terminal import AsJson, print_json
 from maner_core.encoding import INPUT_SCHEMES
 
@@ -42,6 +43,7 @@ def simulate_command(
     as_json: AsJson = False,
 ) -> None:
     """Compare query strategies on labelled files, gold tags in place of an annotator."""
+    belong_to_parent()
     from annotation.sampling import SelectionRule
     from annotation.simulation import (
         TYPICAL_NOISE,

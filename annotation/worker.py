@@ -18,6 +18,7 @@ from pathlib import Path
 from platform import node
 
 from annotation import control_arm, final_training, label_errors
+from annotation.children import PARENT_VARIABLE, child_environment, gentle_threads
 from annotation.loop import run_round
 from annotation.phases import RoundProgress
 from annotation.settings import Settings
@@ -42,7 +43,6 @@ STOP_SECONDS = 10.0
 RESTART_SECONDS = 2.0
 """Between two looks whether the worker lives."""
 KEPT_LOGS = 10
-PARENT_VARIABLE = "MANER_WORKER_PARENT"
 KILLED = "The worker died during this run (phase: {phase}): it was killed, or the machine ran out of memory."
 
 log = logging.getLogger("annotation.worker")
@@ -303,7 +303,7 @@ class Worker:
 def main(settings: Settings, once: bool = False) -> int:
     """What `python -m annotation worker` runs; the exit code: 1 if `once` and a round failed, else 0."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    os.environ.update(_gentle_threads())  # before torch is imported, which is when OpenMP reads it
+    os.environ.update(gentle_threads())  # before torch is imported, which is when OpenMP reads it
     os.nice(max(0, NICENESS - os.nice(0)))
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -333,20 +333,11 @@ def start_worker(settings: Settings) -> "subprocess.Popen[bytes]":
     logs.mkdir(parents=True, exist_ok=True)
     for old in sorted(logs.glob("worker-*.log"))[: -KEPT_LOGS + 1]:
         old.unlink(missing_ok=True)
-    root = str(Path(__file__).resolve().parents[1])
-    environment = {
-        **os.environ,
-        **_gentle_threads(),
-        "MANER_HOME": str(settings.home),
-        "MANER_DATABASE_URL": settings.database_url,
-        "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
-        PARENT_VARIABLE: str(os.getpid()),
-    }
     started = datetime.now(UTC)
     with (logs / f"worker-{started:%Y%m%dT%H%M%S%f}.log").open("wb") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "annotation", "worker"],
-            env=environment,
+            env=child_environment(settings),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -396,9 +387,3 @@ class KeptWorker:
                 return
             self._process, started = start_worker(self._settings), time.monotonic()
             pause = min(pause * 2, LONGEST_BACK_OFF_SECONDS)
-
-
-def _gentle_threads() -> dict[str, str]:
-    """One core stays free for the pages, and threads that wait do not spin (halves a step's time beside other work)."""
-    threads = str(max(1, (os.cpu_count() or 1) - 1))
-    return {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE"}

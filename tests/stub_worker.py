@@ -16,9 +16,10 @@ from typing import Any
 from stub_tagger import STUB, StubProgress
 
 import annotation.worker
+from annotation.children import PARENT_VARIABLE
 from annotation.phases import RoundProgress
 from annotation.tagging import Tools
-from annotation.worker import PARENT_VARIABLE, Pulse, Worker
+from annotation.worker import Pulse, Worker
 from storage import Store
 
 

@@ -23,7 +23,7 @@ from storage import (
     SuggestWhen,
 )
 
-PAGES = ("dashboard", "runs", "agreement", "review", "data", "project")
+PAGES = ("dashboard", "runs", "agreement", "review", "data", "simulation", "project")
 
 
 @pytest.fixture

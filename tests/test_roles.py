@@ -34,6 +34,7 @@ PAGES = {
     "agreement": CURATORS,
     "review": CURATORS,
     "data": CURATORS,
+    "simulation": LEADS,
     "project": LEADS,
     "people": LEADS,
     "you": ("outsider", *LABELLERS),

@@ -151,7 +151,7 @@ def test_the_summary_a_figure_and_its_page_are_written(files: tuple[Path, Path],
     written = {file.name for file in (tmp_path / "out").iterdir()}
     assert written == {
         "settings.json",
-        *("points.csv", "summary.csv", "savings.csv", "areas.csv"),
+        *("points.csv", "summary.csv", "savings.csv", "matches.csv", "areas.csv"),
         *("curve.json", "curve.html", "curve.svg"),
     }
     assert "vega-lite" in (tmp_path / "out" / "curve.json").read_text(encoding="utf-8")

@@ -18,12 +18,13 @@ from loop_helpers import draft, label, label_reserve, make_project, open_store, 
 from stub_tagger import STUB
 
 import annotation.worker
+from annotation.children import PARENT_VARIABLE
 from annotation.loop import STOPPED
 from annotation.phases import RoundProgress
 from annotation.settings import Settings
 from annotation.tagging import Tools
 from annotation.trigger import ATTEMPTS, Due, Trigger
-from annotation.worker import PARENT_VARIABLE, Pulse, Worker, start_worker, stop_worker
+from annotation.worker import Pulse, Worker, start_worker, stop_worker
 from maner_core.errors import DatabaseUnavailable, LeaseLost, RunStopped
 from storage import Project, Run, RunState, Split, Store
 

@@ -23,23 +23,24 @@ def write_figures(out: Path, means: Sequence[Mean], saved: Sequence[Saving]) -> 
 
 def curve(means: Sequence[Mean]) -> alt.VConcatChart:
     """F1 against each axis, a line for each strategy and a band of one deviation; a row for each set."""
-    table = pd.DataFrame([asdict(mean) for mean in means])
-    spread = table["deviation"].astype(float).fillna(0.0)
-    table = table.assign(low=table["f1"] - spread, high=table["f1"] + spread)
     rows = []
-    for name in sorted(set(table["set"])):
-        own = table[table["set"] == name]
-        panels = [_panel(own, axis, title) for axis, title in AXES.items()]
+    for name in sorted({mean.set for mean in means}):
+        own = [mean for mean in means if mean.set == name]
+        panels = [panel(own, axis).properties(width=WIDTH, height=HEIGHT) for axis in AXES]
         rows.append(alt.hconcat(*panels).properties(title=name))
     return alt.vconcat(*rows)
 
 
-def _panel(table: pd.DataFrame, axis: str, title: str) -> "alt.LayerChart | alt.FacetChart":
-    base = alt.Chart(table).encode(x=alt.X(f"{axis}:Q", title=title), color="strategy:N")
+def panel(means: Sequence[Mean], axis: str) -> "alt.LayerChart | alt.FacetChart":
+    """F1 of one set against one of AXES."""
+    table = pd.DataFrame([asdict(mean) for mean in means])
+    spread = table["deviation"].astype(float).fillna(0.0)
+    table = table.assign(low=table["f1"] - spread, high=table["f1"] + spread)
+    base = alt.Chart(table).encode(x=alt.X(f"{axis}:Q", title=AXES[axis]), color="strategy:N")
     f1 = alt.Y("f1:Q", title="F1 on the test file", scale=alt.Scale(zero=False))
     line = base.mark_line(point=True).encode(y=f1, tooltip=["strategy", "labels", "f1", "deviation", "words"])
     band = base.mark_area(opacity=0.15).encode(y="low:Q", y2="high:Q")
-    return alt.layer(band, line).properties(width=WIDTH, height=HEIGHT)
+    return alt.layer(band, line)
 
 
 def savings_chart(saved: Sequence[Saving]) -> alt.FacetChart:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, TypeVar
 
 
 @dataclass(frozen=True)
@@ -106,16 +106,31 @@ def _cell(mean: Mean) -> str:
 # The file.
 
 
+_PARSERS: dict[Any, Callable[[str], Any]] = {
+    str: str,
+    int: int,
+    float: float,
+    bool: lambda text: text == "True",
+    float | None: lambda text: float(text) if text else None,
+}
+
+Row = TypeVar("Row")
+
+
 def read_points(file: Path) -> list[Point]:
     """The rows of a points.csv; empty where there is none."""
+    return read_rows(file, Point)
+
+
+def read_rows(file: Path, kind: type[Row]) -> list[Row]:
+    """The rows of a CSV file as records of the dataclass `kind`; empty where there is no file."""
     if not file.exists():
         return []
-    parsers: dict[Any, Callable[[str], Any]] = {str: str, int: int, float: float, bool: lambda text: text == "True"}
-    by_name = {item.name: parsers[item.type] for item in fields(Point)}
+    by_name = {item.name: _PARSERS[item.type] for item in fields(kind)}  # type: ignore[arg-type]
     with file.open(encoding="utf-8", newline="") as rows:
         # A row that a dead process left half written counts as not there.
         whole = [row for row in csv.DictReader(rows) if None not in row.values()]
-        return [Point(**{name: by_name[name](text) for name, text in row.items()}) for row in whole]
+        return [kind(**{name: by_name[name](text) for name, text in row.items()}) for row in whole]
 
 
 def append(file: Path, point: Point) -> None:

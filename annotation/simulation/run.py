@@ -27,7 +27,7 @@ from annotation.simulation.annotator import SimulatedAnnotator
 from annotation.simulation.config import GoldSet, SimulationConfig
 from annotation.simulation.figures import write_figures
 from annotation.simulation.points import Mean, Point, append, drop_unfinished, read_points, summarise
-from annotation.simulation.savings import Saving, areas, savings
+from annotation.simulation.savings import Saving, areas, matches, savings
 from annotation.tagging import Tools, real_tools
 from maner_core.errors import InvalidConfig, InvalidInput
 from storage import Store
@@ -75,13 +75,15 @@ def write_results(out: Path) -> list[Saving]:
     """Every table and figure that follows from the points.csv in `out`; what the strategies save.
 
     summary.csv has the means, savings.csv how many labels, words, entities and minutes each strategy saves against
-    `random`, areas.csv the area under its curve; curve.* and savings.* draw them.
+    `random`, matches.csv with how many labels it is where `random` ends, areas.csv the area under its curve; curve.* and
+    savings.* draw them.
     """
     points = read_points(out / "points.csv")
     means = summarise(points)
     pd.DataFrame([asdict(mean) for mean in means]).to_csv(out / "summary.csv", index=False)
     saved = savings(points)
     pd.DataFrame([asdict(saving) for saving in saved]).to_csv(out / "savings.csv", index=False)
+    pd.DataFrame([asdict(match) for match in matches(points)]).to_csv(out / "matches.csv", index=False)
     pd.DataFrame([asdict(area) for area in areas(points)]).to_csv(out / "areas.csv", index=False)
     write_figures(out, means, saved)
     return saved

@@ -12,7 +12,6 @@ from itertools import product
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.isotonic import isotonic_regression
 
 from annotation.simulation.points import AXES, Point
 
@@ -57,6 +56,23 @@ class Area:
     gain: float
     low: float
     high: float
+    seeds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """With how many labels a strategy is where `random` ends: `at`, with its 95 % interval; None: not reached.
+
+    `labels` and `f1` (0 to 1) are where `random` ends.
+    """
+
+    set: str
+    strategy: str
+    labels: int
+    f1: float
+    at: float | None
+    low: float | None
+    high: float | None
     seeds: int
 
 
@@ -138,6 +154,23 @@ def areas(points: Sequence[Point], draws: int = DRAWS, seed: int = 0) -> list[Ar
     return found
 
 
+def matches(points: Sequence[Point], draws: int = DRAWS, seed: int = 0) -> list[Match]:
+    """For each set (and all together, where there are several) and strategy but `random`; nothing without `random`."""
+    found = []
+    for name, curves in _groups(points):
+        rng = np.random.default_rng(seed)
+        baseline, mean = curves.strategies.index(BASELINE), curves.mean()
+        here = _labels_to_the_end(mean, baseline)
+        again = np.array([_labels_to_the_end(curves.mean(rng), baseline) for _ in range(draws)])
+        lows, highs = np.quantile(again, [0.025, 0.975], axis=0, method="inverted_cdf")
+        end, labels = float(mean[0, baseline, -1]), int(mean[1, baseline, -1])
+        for k, strategy in enumerate(curves.strategies):
+            if k != baseline:
+                at, low, high = (_number(bound[k]) for bound in (here, lows, highs))
+                found.append(Match(name, strategy, labels, end, at, low, high, curves.seeds))
+    return found
+
+
 def savings_table(found: Sequence[Saving], axis: str = "hard_minutes") -> str:
     """The savings on one axis as text, a line for each: `95 % of random's F1: 23 % (4 % to 38 %)`."""
     lines = [f"Saved against random order, by {AXES[axis]} (95 % interval):"] if found else []
@@ -216,16 +249,27 @@ def _curves(points: Sequence[Point], sets: Sequence[str]) -> _Curves | None:
     return _Curves(strategies, by_set)
 
 
-def _reached(curves: Values, baseline: int) -> Values:
+def _reached(curves: Values, baseline: int, levels: Sequence[float] = LEVELS) -> Values:
     """Where each strategy reaches each level on each axis: (n_levels, n_axes, n_strategies)."""
+    from sklearn.isotonic import (
+        isotonic_regression,
+    )  # takes a second to import, and the web process reads this package too
+
     f1, axes = curves[0], curves[1:]
     monotone = [isotonic_regression(own) for own in f1]
     return np.array(
         [
             [[reached_at(axis[k], monotone[k], level * f1[baseline, -1]) for k in range(len(f1))] for axis in axes]
-            for level in LEVELS
+            for level in levels
         ]
     )
+
+
+def _labels_to_the_end(curves: Values, baseline: int) -> Values:
+    """With how many labels each strategy is where `random` ends: (n_strategies,), more than any number: not reached."""
+    labels = list(AXES).index("labels")
+    reached = _reached(curves, baseline, levels=(1.0,))[0, labels]
+    return np.where(reached == NOT_REACHED, -NOT_REACHED, reached)
 
 
 def _saved(reached: Values, baseline: int) -> Values:
@@ -235,7 +279,7 @@ def _saved(reached: Values, baseline: int) -> Values:
 
 
 def _number(value: float) -> float | None:
-    return None if value == NOT_REACHED else float(value)
+    return None if np.isinf(value) else float(value)
 
 
 def _heights(curves: Values) -> Values:

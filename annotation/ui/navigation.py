@@ -29,6 +29,7 @@ PAGES = {
     "agreement": _Entry("annotation.ui.agreement", ":material/handshake:", Action.SEE_ANSWERS),
     "review": _Entry("annotation.ui.review", ":material/rule:", Action.REVIEW),
     "data": _Entry("annotation.ui.data", ":material/database:", Action.SEE_ANSWERS),
+    "simulation": _Entry("annotation.ui.simulation", ":material/science:", Action.SIMULATE),
     "project": _Entry("annotation.ui.project", ":material/tune:", Action.CHANGE_PROJECT),
     "people": _Entry("annotation.ui.people", ":material/group:", Action.MANAGE_PEOPLE, needs_accounts=True),
     "you": _Entry("annotation.ui.you", ":material/person:"),

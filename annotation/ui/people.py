@@ -39,6 +39,8 @@ _EVENTS = {
     "final_training_requested": "released the evaluation sentences into a final training",
     "role_changed": "made {name} {now}, before: {before}",
     "settings_changed": "changed {settings}",
+    "simulation_cancelled": "cancelled a simulation",
+    "simulation_started": "started a simulation: {strategies}",
     "signed_in": "signed in",
     "signed_out": "signed out",
 }
@@ -278,7 +280,16 @@ def _events(events: Sequence[AuditEvent]) -> None:
 def _in_words(event: AuditEvent) -> str:
     """What somebody did, after their name."""
     details = {name: _detail(value) for name, value in event.details.items()}
-    words = {"name": "", "role": "", "now": "", "before": "", "settings": "", "administrator": "", **details}
+    words = {
+        "name": "",
+        "role": "",
+        "now": "",
+        "before": "",
+        "settings": "",
+        "administrator": "",
+        "strategies": "",
+        **details,
+    }
     return _EVENTS[event.kind].format(**words).strip()
 
 

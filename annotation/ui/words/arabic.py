@@ -30,6 +30,7 @@ WORDS = {
     "agreement": "الاتفاق",
     "review": "المراجعة",
     "data": "البيانات",
+    "simulation": "محاكاة",
     "project": "المشروع",
     "people": "الأشخاص",
     "you": "أنت",

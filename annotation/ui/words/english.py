@@ -31,6 +31,7 @@ WORDS = {
     "agreement": "Agreement",
     "review": "Review",
     "data": "Data",
+    "simulation": "Simulation",
     "project": "Project",
     "people": "People",
     "you": "You",

@@ -31,6 +31,7 @@ WORDS = {
     "agreement": "Makubaliano",
     "review": "Uhakiki",
     "data": "Data",
+    "simulation": "Uigaji",
     "project": "Mradi",
     "people": "Watu",
     "you": "Wewe",

@@ -1,0 +1,64 @@
+"""Processes that the server starts beside itself: gentle on the machine, and over soon after it is gone."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import NoReturn
+
+from annotation.settings import Settings
+
+PARENT_VARIABLE = "MANER_WORKER_PARENT"
+"""Names the process that a child belongs to."""
+LOOK_SECONDS = 0.5
+"""Between two looks whether that process is there."""
+END_SECONDS = 10.0
+"""How long a child that was told to end may take to tidy up."""
+NICENESS = 15
+STOPPED = 143  # what a shell calls the end by SIGTERM
+
+
+def child_environment(settings: Settings) -> dict[str, str]:
+    """The environment of a process that belongs to this one and keeps its things in the same places."""
+    root = str(Path(__file__).resolve().parents[1])
+    return {
+        **os.environ,
+        **gentle_threads(),
+        "MANER_HOME": str(settings.home),
+        "MANER_DATABASE_URL": settings.database_url,
+        "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
+        PARENT_VARIABLE: str(os.getpid()),
+    }
+
+
+def gentle_threads() -> dict[str, str]:
+    """One core stays free for the pages, and threads that wait do not spin (halves a step's time beside other work)."""
+    threads = str(max(1, (os.cpu_count() or 1) - 1))
+    return {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE"}
+
+
+def belong_to_parent() -> None:
+    """Give way to everything else, and end by SystemExit on SIGTERM or when the parent is gone; nothing without a parent.
+
+    To be called on the main thread, which may be in the middle of a long computation: if it has not ended after
+    END_SECONDS, the process ends as it is.
+    """
+    parent = os.environ.get(PARENT_VARIABLE)
+    if not parent:
+        return
+    os.nice(max(0, NICENESS - os.nice(0)))
+
+    def end(*_: object) -> NoReturn:
+        last = threading.Timer(END_SECONDS, os._exit, (STOPPED,))
+        last.daemon = True
+        last.start()
+        raise SystemExit(STOPPED)
+
+    def watch() -> None:
+        while os.getppid() == int(parent):
+            rest.wait(LOOK_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    rest = threading.Event()
+    signal.signal(signal.SIGTERM, end)
+    threading.Thread(target=watch, name="parent watch", daemon=True).start()
