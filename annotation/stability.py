@@ -31,11 +31,21 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
+class Noise:
+    """Span F1 (0 to 1) of two trainings on the same labels, so many of them, in so many unlabelled sentences."""
+
+    run: int
+    labels: int
+    f1: float
+    sentences: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stability:
-    """The newest step between runs trained on different labels, and the newest pair trained on the same ones (the noise)."""
+    """The newest step between runs trained on different labels, and the noise as it was measured last."""
 
     step: Agreement | None
-    noise: Agreement | None
+    noise: Noise | None
 
 
 def fixed_set(project: Project, sentence_ids: Iterable[int]) -> set[int]:
@@ -48,7 +58,8 @@ def fixed_set(project: Project, sentence_ids: Iterable[int]) -> set[int]:
 def stability(store: Store, project: Project, runs: Sequence[Run]) -> Stability:
     """From stored suggestions; only runs whose suggestions were stored can be compared, which a refused run's are not.
 
-    Two runs in a row that have seen the same annotations and decisions were trained on the same labels.
+    Two runs in a row that have seen the same annotations and decisions were trained on the same labels; so were a run and
+    the training of annotation/noise_floor.py.
     """
     done = sorted((run for run in runs if run.state is RunState.DONE), key=lambda run: -run.id)
     step = noise = None
@@ -58,12 +69,15 @@ def stability(store: Store, project: Project, runs: Sequence[Run]) -> Stability:
             continue
         agreement = _compared(store, project, before.id, after.id)
         if agreement is not None and same:
-            noise = agreement
+            noise = Noise(after.id, after.n_train, agreement.f1, agreement.sentences)
         elif agreement is not None:
             step = agreement
         if step is not None and noise is not None:
             break
-    return Stability(step, noise)
+    floors = (
+        Noise(it.run_id, it.n_labels, it.f1, it.sentences) for it in store.noise_floors(project.id) if it.f1 is not None
+    )
+    return Stability(step, max((each for each in (noise, *floors) if each), key=lambda each: each.run, default=None))
 
 
 def agreement(before: Mapping[int, Sequence[Span]], after: Mapping[int, Sequence[Span]]) -> tuple[float, int]:

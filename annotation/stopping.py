@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from annotation.learning_curve import FEWEST_SIZES, Forecast
-from annotation.stability import Agreement, Stability
+from annotation.stability import Agreement, Noise, Stability
 
 NEXT = (50, 200)
 """Further labels that are forecast."""
@@ -28,8 +28,11 @@ def advice(forecasts: Sequence[Forecast], n_sizes: int) -> str:
     return f"{verdict}: {', '.join(map(_gain, forecasts))}."
 
 
-def change(stability: Stability) -> str:
-    """One sentence on how much the tagger still changes; "" before two runs can be compared."""
+def change(stability: Stability, measured_at: int | None = None) -> str:
+    """One sentence on how much the tagger still changes; "" before two runs can be compared.
+
+    `measured_at` are the labels at which the chance in trainings is measured by itself next; None: it is not.
+    """
     step, noise = stability.step, stability.noise
     if step is None:
         return ""
@@ -38,9 +41,10 @@ def change(stability: Stability) -> str:
         f"by {_percent(step)} (F1)"
     )
     if noise is None:
-        return f"{said}; how far two trainings on the same labels differ is not measured yet."
+        when = "" if measured_at is None else f" (it is by itself, from {measured_at} labels on)"
+        return f"{said}; how far two trainings on the same labels differ is not measured yet{when}."
     learned = "still changed it" if step.f1 < noise.f1 else "changed no more than chance does"
-    return f"{said}, two trainings on the same labels by {_percent(noise)}: the last labels {learned}."
+    return f"{said}, two trainings on the same {noise.labels} labels by {_percent(noise)}: the last labels {learned}."
 
 
 def _gain(forecast: Forecast) -> str:
@@ -50,5 +54,5 @@ def _gain(forecast: Forecast) -> str:
     )
 
 
-def _percent(agreement: Agreement) -> str:
+def _percent(agreement: Agreement | Noise) -> str:
     return f"{100 * agreement.f1:.0f} %"

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from platform import node
 
-from annotation import control_arm, final_training, label_errors
+from annotation import control_arm, final_training, label_errors, noise_floor
 from annotation.children import PARENT_VARIABLE, child_environment, gentle_threads
 from annotation.loop import run_round
 from annotation.phases import RoundProgress
@@ -212,6 +212,7 @@ class Worker:
             final_training.due(self._store, project.id)
             or label_errors.due(self._store, project.id)
             or self._arms_due(project, last)
+            or noise_floor.due(self._store, project)
         )
         if not orphaned and not checks and self._trigger.due(project, self._now()) is None:
             return False
@@ -231,6 +232,9 @@ class Worker:
                 return True
             elif self._arms_due(project, self._store.last_run(project.id)):
                 self._compare_arms(project, pulse)
+                return True
+            elif noise_floor.due(self._store, project):
+                self._measure_noise(project, pulse)
                 return True
             return due is not None or orphaned
         finally:
@@ -286,6 +290,29 @@ class Worker:
             control_arm.measure(self._store, project, self._home, self._tools or real_tools(), pulse.go_on)
         finally:
             pulse.end()
+
+    def _measure_noise(self, project: Project, pulse: Pulse) -> None:
+        """Train once more on the same labels; given up as soon as a training of any project is due."""
+        looked_at = time.monotonic()
+
+        def still_wanted() -> None:
+            nonlocal looked_at
+            pulse.go_on()
+            if time.monotonic() - looked_at >= POLL_SECONDS:
+                looked_at = time.monotonic()
+                if any(self._round_due(other) for other in self._store.projects()):
+                    raise RunStopped("a training is due, which comes first")
+
+        log.info("%s: the chance in trainings is measured", project.settings.name)
+        pulse.begin(project.id)
+        try:
+            noise_floor.measure(self._store, project, self._home, self._tools or real_tools(), still_wanted)
+        finally:
+            pulse.end()
+
+    def _round_due(self, project: Project) -> bool:
+        rests = time.monotonic() < self._rests_until.get(project.id, 0.0)
+        return not rests and self._trigger.due(project, self._now()) is not None
 
     def _fail_orphans(self, project_id: int) -> None:
         """Whoever holds the lease knows that no other run of the project is alive."""

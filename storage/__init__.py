@@ -1,6 +1,6 @@
 """The store: everything the tool remembers, and the only package that knows SQLAlchemy."""
 
-from storage.evaluation_records import ArmMeasure, FinalRequest, SuggestedWork
+from storage.evaluation_records import ArmMeasure, FinalRequest, NoiseFloor, SuggestedWork
 from storage.records import (
     LARGEST_OVERLAP,
     PINNED,
@@ -88,6 +88,7 @@ __all__ = [
     "Moment",
     "NewAccount",
     "NewSentence",
+    "NoiseFloor",
     "Origin",
     "Person",
     "Progress",

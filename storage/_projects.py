@@ -29,6 +29,7 @@ PLAIN_SETTINGS = (
     "suggestion_threshold",
     "blind_share",
     "control_share",
+    "measure_noise",
     "reserve_fraction",
     "overlap",
     "overlap_share",

@@ -181,6 +181,12 @@ def add_training_sentences(connection: Connection, run_id: int, sentence_ids: Se
     upsert(connection, RunTrainingSentences, rows, ["run_id", "sentence_id"], [])
 
 
+def training_sentences(connection: Connection, run_id: int) -> set[int]:
+    """The sentences that the run is trained on."""
+    ids = select(RunTrainingSentences.sentence_id).where(RunTrainingSentences.run_id == run_id)
+    return set(connection.execute(ids).scalars())
+
+
 def _twins_of_reserve(ids: Sequence[int]) -> Select[int]:
     root = aliased(Sentences)
     has_twin = exists().where(root.id == Sentences.duplicate_of, root.split == Split.RESERVE.value)

@@ -26,6 +26,19 @@ class SuggestedWork:
 
 
 @dataclass(frozen=True, slots=True)
+class NoiseFloor:
+    """How far a second training on the `n_labels` of a run finds the same names: span F1 on so many unlabelled `sentences`.
+
+    `f1` is None where the training failed or there were too few sentences.
+    """
+
+    run_id: int
+    n_labels: int
+    f1: float | None
+    sentences: int
+
+
+@dataclass(frozen=True, slots=True)
 class ArmMeasure:
     """What a tagger predicts on the reserve that learned from one arm of a run's labels: "chance" or "choice".
 

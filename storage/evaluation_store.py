@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from storage import _arms, _work
+from storage import _arms, _noise, _work
 from storage.database import Database
-from storage.evaluation_records import ArmMeasure, SuggestedWork
+from storage.evaluation_records import ArmMeasure, NoiseFloor, SuggestedWork
 from storage.records import SuggestedSpan
 
 
@@ -24,6 +24,14 @@ class EvaluationStore:
     def arm_measures(self, project_id: int) -> list[ArmMeasure]:
         """What is known of both arms, oldest run first."""
         return self._database.read(_arms.measures, project_id)
+
+    def save_noise_floor(self, floor: NoiseFloor) -> None:
+        """Keep how far a second training on the labels of a run differs from it; NotFound for an unknown run."""
+        self._database.write(_noise.save, floor)
+
+    def noise_floors(self, project_id: int) -> list[NoiseFloor]:
+        """How far two trainings on the same labels differed, oldest run first."""
+        return self._database.read(_noise.floors, project_id)
 
     def suggested_work(self, project_id: int) -> list[SuggestedWork]:
         """First labellings of pool sentences, oldest first, with what was or could have been suggested."""

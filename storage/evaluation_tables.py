@@ -28,3 +28,21 @@ class ArmMeasures(Base):
     n_labels: Mapped[int]
     seconds: Mapped[float] = mapped_column(Float)
     predictions: Mapped[list[list[Any]]] = mapped_column(JSON)
+
+
+class NoiseFloors(Base):
+    """How far a second training on the labels of a run finds the same names as the run; no figure where it failed."""
+
+    __tablename__ = "noise_floors"
+    __table_args__ = (
+        PrimaryKeyConstraint("run_id"),
+        of_run(),
+        CheckConstraint("n_labels >= 1", name="n_labels"),
+        CheckConstraint("f1 >= 0 AND f1 <= 1", name="f1"),
+        CheckConstraint("sentences >= 0", name="sentences"),
+    )
+    run_id: Mapped[int] = mapped_column(RowId)
+    project_id: Mapped[int] = mapped_column(RowId)
+    n_labels: Mapped[int]
+    f1: Mapped[float | None] = mapped_column(Float)
+    sentences: Mapped[int]

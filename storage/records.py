@@ -101,6 +101,9 @@ class ProjectSettings:
     suggest_when: SuggestWhen = SuggestWhen.ALWAYS
     suggestion_threshold: float = 0.5  # spans below this confidence are left out, 0..1
     control_share: float = 0.0  # of the sentences drawn by chance to compare with chosen ones, 0..1; 0 compares nothing
+    measure_noise: bool = (
+        True  # train once more, when labels have doubled, to see how far trainings on the same ones differ
+    )
     blind_share: float = 0.1  # of the pool is labelled without seeing suggestions, drawn by chance, 0..1
     reserve_fraction: float = 0.1  # of imported sentences kept for evaluation, 0 <= fraction < 1
     overlap: int = 1  # people who each label a doubled sentence, 1 to 10; 1 doubles none

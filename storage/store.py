@@ -329,6 +329,10 @@ class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, ReviewStore)
         """Note what the run is trained on; Refused for evaluation sentences and their duplicates in the pool."""
         self._database.write(_runs.add_training_sentences, run_id, ids)
 
+    def training_sentences(self, run_id: int) -> set[int]:
+        """Ids of the sentences that the run is trained on."""
+        return self._database.read(_runs.training_sentences, run_id)
+
     def finish_run(
         self, run_id: int, metrics: Mapping[str, Any], checkpoint: str | None, served: bool, message: str
     ) -> None:

@@ -26,6 +26,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     text,
+    true,
 )
 from sqlalchemy import DateTime as SqlDateTime
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -137,6 +138,7 @@ class Projects(Base):
     overlap_share: Mapped[float] = mapped_column(Float, server_default="0.1")
     blind_share: Mapped[float] = mapped_column(Float, server_default="0")
     control_share: Mapped[float] = mapped_column(Float, server_default="0")
+    measure_noise: Mapped[bool] = mapped_column(server_default=true())
     split_salt: Mapped[str] = mapped_column(String(64))
     retrain_requested: Mapped[bool]
     check_requested: Mapped[bool] = mapped_column(server_default=false())

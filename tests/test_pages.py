@@ -229,7 +229,7 @@ def test_the_form_gives_back_what_it_was_given(store: Store) -> None:
         name="Zote", language="swa", direction="rtl", guidelines="**Majina** tu.", labels=make_labels(("PER", "DATE")),
         retrain_every=7, retrain_after_seconds=60, strategy="random", system="sner", backbone="./a-folder", preset="paper",
         seed=9, suggest_when=SuggestWhen.EARNED, suggestion_threshold=0.75, reserve_fraction=0.2, blind_share=0.25,
-        control_share=0.3, adaptation="beside", overlap=3, overlap_share=0.4,
+        control_share=0.3, measure_noise=False, adaptation="beside", overlap=3, overlap_share=0.4,
     )  # fmt: skip
     store.create_project(settings)
     app = page("project", store).run()

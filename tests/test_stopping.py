@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from annotation import stability as stability_module
 from annotation.learning_curve import EXPONENTS, FEWEST_SIZES, Forecast, fit, forecast
 from annotation.run_history import same_recipe
-from annotation.stability import Agreement, Stability, agreement, fixed_set, stability
+from annotation.stability import Agreement, Noise, Stability, agreement, fixed_set, stability
 from annotation.stopping import advice, change
 from maner_core.spans import Span
 from storage import Store
@@ -115,12 +115,13 @@ def test_agreement_counts_the_names_both_find_in_common_sentences() -> None:
 
 
 def test_change_is_said_beside_the_chance_in_trainings() -> None:
-    step, noise = Agreement(4, 5, 0.9, 800), Agreement(2, 3, 0.85, 900)
+    step, noise = Agreement(4, 5, 0.9, 800), Noise(3, 200, 0.85, 900)
     assert change(Stability(None, noise)) == ""
     assert change(Stability(step, None)).endswith("is not measured yet.")
+    assert change(Stability(step, None), 100).endswith("is not measured yet (it is by itself, from 100 labels on).")
     assert change(Stability(step, noise)) == (
-        "In 800 unlabelled sentences, runs 4 and 5 find the same names by 90 % (F1), two trainings on the same labels by "
-        "85 %: the last labels changed no more than chance does."
+        "In 800 unlabelled sentences, runs 4 and 5 find the same names by 90 % (F1), two trainings on the same 200 "
+        "labels by 85 %: the last labels changed no more than chance does."
     )
     assert change(Stability(Agreement(4, 5, 0.7, 800), noise)).endswith("the last labels still changed it.")
 
@@ -147,13 +148,13 @@ def test_every_run_reads_the_fixed_sentences_whatever_it_queues(
 def test_runs_on_the_same_labels_measure_chance_and_others_learning(store: Store, tmp_path: Path) -> None:
     project = make_project(store, pool=200)
     label(store, project, 20)
-    first = run_stub_round(store, project, tmp_path)
+    run_stub_round(store, project, tmp_path)
     assert stability(store, project, store.runs(project.id)) == Stability(None, None)
     again = run_stub_round(store, project, tmp_path)
     label(store, project, 60)
     third = run_stub_round(store, project, tmp_path)
     found = stability(store, project, store.runs(project.id))
-    assert found.noise == Agreement(first.id, again.id, 1.0, 180)  # the stand-in learns the same from every seed
+    assert found.noise == Noise(again.id, 20, 1.0, 180)  # the stand-in learns the same from every seed
     assert found.step is not None
     assert (found.step.before, found.step.after, found.step.sentences) == (again.id, third.id, 120)
     assert found.step.f1 < 1

@@ -225,6 +225,7 @@ def example_rows(store: Store, raw: RawDatabase) -> dict[str, Row]:
             "project_id": project.id,
             "split": "reserve",
         },
+        "noise_floors": {"run_id": run, "project_id": project.id, "n_labels": 1, "f1": None, "sentences": 0},
         "serving_runs": {"project_id": project.id, "run_id": run, "pinned": True},
         "sentences": {
             "id": 500,
@@ -398,6 +399,10 @@ BROKEN: list[tuple[str, Row, str]] = [
     ("final_training_sentences", {"sentence_id": "@in_pool", "split": "pool"}, "only_reserve"),
     ("final_training_sentences", {"sentence_id": "@in_pool"}, FOREIGN_KEY),
     ("final_training_sentences", {"run_id": "@run"}, FOREIGN_KEY),
+    ("noise_floors", {"n_labels": 0}, "n_labels"),
+    ("noise_floors", {"f1": 1.01}, "f1"),
+    ("noise_floors", {"sentences": -1}, "sentences"),
+    ("noise_floors", {"run_id": "@foreign_run"}, FOREIGN_KEY),
     ("labels", {"name": ""}, "name_not_empty"),
     ("labels", {"name": "PER"}, "unique"),
     ("labels", {"project_id": 999}, FOREIGN_KEY),

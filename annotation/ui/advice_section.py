@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from annotation.learning_curve import FEWEST_SIZES
+from annotation.noise_floor import next_at
 from annotation.permissions import Action
 from annotation.run_history import same_recipe
 from annotation.stability import Stability, stability
@@ -31,8 +32,9 @@ def advice_section(store: Store, project: Project, runs: Sequence[Run], points: 
     st.subheader("Is it worth labelling on?", help=_HELP)
     st.write(advice(forecasts(store, project, alike) if n_sizes >= FEWEST_SIZES else [], n_sizes))
     done = tuple(run.id for run in runs if run.state is RunState.DONE)
-    found = _stability(done, project.id, store)
-    if said := change(found):
+    floors = tuple(floor.run_id for floor in store.noise_floors(project.id))
+    found = _stability(done, floors, project.id, store)
+    if said := change(found, next_at(store, project.id) if project.settings.measure_noise else None):
         st.write(said)
     if found.step is not None and allows(Action.TRAIN, project.id):
         _noise_button(store, project, runs)
@@ -54,6 +56,6 @@ def _noise_button(store: Store, project: Project, runs: Sequence[Run]) -> None:
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
-def _stability(done: tuple[int, ...], project_id: int, _store: Store) -> Stability:
-    """Computed once after every run."""
+def _stability(done: tuple[int, ...], floors: tuple[int, ...], project_id: int, _store: Store) -> Stability:
+    """Computed once after every run, and after every measure of the chance in trainings."""
     return stability(_store, _store.project(project_id), [run for run in _store.runs(project_id) if run.id in done])

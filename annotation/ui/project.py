@@ -326,6 +326,13 @@ def _learning(settings: ProjectSettings, start: ProjectSettings, key: str) -> Pr
             help="0: no comparison (a tenth is drawn by chance anyway). Else two more trainings after a round, once each "
             "way has ten new labels; the dashboard draws both by labels and by minutes",
         )
+        noise = left.checkbox(
+            "Measure the chance in trainings by itself",
+            start.measure_noise,
+            key=f"noise_{key}",
+            help="At 100, 200, 400 labels and so on the worker trains once more on the same ones, when it has nothing else to "
+            "do. Only so can the dashboard tell whether a tagger that still changes has learned",
+        )
         preset = right.selectbox(
             "Training preset", list(PRESETS), index=list(PRESETS).index(start.preset), key=f"preset_{key}"
         )
@@ -356,6 +363,7 @@ def _learning(settings: ProjectSettings, start: ProjectSettings, key: str) -> Pr
         system=system,
         strategy=strategy,
         control_share=control / 100,
+        measure_noise=noise,
         preset=preset,
         adaptation=adaptation,
         reserve_fraction=reserve / 100,
