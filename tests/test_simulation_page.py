@@ -70,7 +70,7 @@ def test_a_file_is_shown_escaped_and_a_click_starts_a_simulation_that_the_next_v
     assert "1 repetition, 40 labels at first and 60 in the end" in said(app)
     assert [one.proto.label for one in app.get("download_button")] == [f"{name}.csv" for name in desk.RESULTS]
     table = app.dataframe[0].value
-    assert table["Strategy"].tolist() == ["mnlp"] * 4
+    assert table["Strategy"].tolist() == ["mnlp"]
     app.button_group(key="simulation_axis").set_value("hard_minutes")
     app.run()
     assert not app.exception

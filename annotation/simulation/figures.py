@@ -44,6 +44,13 @@ def panel(means: Sequence[Mean], axis: str) -> "alt.LayerChart | alt.FacetChart"
 
 
 def savings_chart(saved: Sequence[Saving]) -> alt.FacetChart:
+    """What is saved, a row for each set and a column for each axis."""
+    layers = savings_panel(saved).properties(width=WIDTH, height=HEIGHT)
+    facets: alt.FacetChart = layers.facet(row=alt.Row("set:N", title=None), column=alt.Column("axis:N", title=None))
+    return facets
+
+
+def savings_panel(saved: Sequence[Saving]) -> "alt.LayerChart | alt.FacetChart":
     """Share saved against random order by level, a point with its interval for each strategy; a level not reached has none."""
     table = pd.DataFrame([asdict(each) for each in saved])
     table = table.assign(
@@ -51,8 +58,8 @@ def savings_chart(saved: Sequence[Saving]) -> alt.FacetChart:
         axis=table["axis"].map(AXES),
         level=[f"{100 * level:.0f} %" for level in table["level"]],
     )
-    base = alt.Chart(table[table["saving"].notna()]).encode(
-        x=alt.X("level:N", title="of the F1 of random order at the end"),
+    base = alt.Chart().encode(
+        x=alt.X("level:N", title="of the F1 of random order at the end", axis=alt.Axis(labelAngle=0)),
         xOffset="strategy:N",
         color="strategy:N",
         tooltip=["strategy", "level", "saving", "low", "high", "at", "random_at"],
@@ -60,6 +67,4 @@ def savings_chart(saved: Sequence[Saving]) -> alt.FacetChart:
     share = alt.Y("saving:Q", title="saved", axis=alt.Axis(format=".0%"))
     points = base.mark_point(filled=True, size=60).encode(y=share)
     bars = base.mark_rule().encode(y=alt.Y("shown_low:Q", title="saved"), y2="high:Q")
-    layers = alt.layer(bars, points, data=table).properties(width=WIDTH, height=HEIGHT)
-    facets: alt.FacetChart = layers.facet(row=alt.Row("set:N", title=None), column=alt.Column("axis:N", title=None))
-    return facets
+    return alt.layer(bars, points, data=table).transform_filter("isValid(datum.saving)")

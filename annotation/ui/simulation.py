@@ -1,16 +1,17 @@
 """The page on which a lead compares query strategies on labelled sentences, before people are paid."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+import altair as alt
 import pandas as pd
 import streamlit as st
 
 from annotation.permissions import Action
-from annotation.simulation import Match, summarise
+from annotation.simulation import Saving, summarise
 from annotation.simulation.advice import advice, best
 from annotation.simulation.desk import RESULTS, Simulations, Standing
-from annotation.simulation.figures import panel
-from annotation.simulation.points import AXES
+from annotation.simulation.figures import panel, savings_panel
 from annotation.simulation.savings import in_words
 from annotation.ui.session import allow, allows, current_project, current_settings, current_store
 from annotation.ui.simulation_order import new_simulation
@@ -67,7 +68,7 @@ def _running(project_id: int) -> None:
         st.caption(f"{_what(standing)} It goes on when you leave this page, and ends when the server does.")
         st.button("Cancel", icon=":material/stop_circle:", on_click=_cancel, args=(project_id,), key="cancel")
     if standing.points:
-        _curves(standing)
+        _curves(standing, _axis())
 
 
 def _cancel(project_id: int) -> None:
@@ -80,17 +81,20 @@ def _ended(project: Project, standing: Standing) -> None:
     if not standing.complete:
         _broken_off(project, standing)
         if standing.points:
-            _curves(standing)
+            _curves(standing, _axis())
         return
     simulations = current_simulations()
     matches = simulations.matches(project.id)
     with st.container(border=True, key="found"):
         st.markdown(f":material/science: **{plain(advice(matches))}**")
         st.caption(f"{_what(standing)} Measured on {plain(standing.order.source)}; another language may differ.")
-        for match in matches:
-            _use_button(project, match, primary=match == best(matches))
-    _curves(standing)
-    _savings(project.id)
+        found = best(matches)
+        with st.container(horizontal=True):
+            for strategy in standing.order.config.strategies:
+                _use_button(project, strategy, primary=found is not None and found.strategy == strategy)
+    axis = _axis()
+    _curves(standing, axis)
+    _savings(simulations.savings(project.id), axis)
     with st.container(horizontal=True, key="downloads"):
         for name in RESULTS:
             st.download_button(
@@ -131,18 +135,18 @@ def _go_on(project_id: int) -> None:
         st.toast(plain(str(error)), icon=":material/error:")
 
 
-def _use_button(project: Project, match: Match, primary: bool) -> None:
+def _use_button(project: Project, strategy: str, primary: bool) -> None:
     if not allows(Action.CHANGE_PROJECT, project.id):
         return
-    used = project.settings.strategy == match.strategy
+    used = project.settings.strategy == strategy
     st.button(
-        f"{match.strategy} is what this project uses" if used else f"Use {match.strategy} in this project",
+        f"{strategy} is what this project uses" if used else f"Use {strategy} in this project",
         type="primary" if primary and not used else "secondary",
         icon=":material/check:",
         disabled=used,
         on_click=_use,
-        args=(project.id, match.strategy),
-        key=f"use_{match.strategy}",
+        args=(project.id, strategy),
+        key=f"use_{strategy}",
     )
 
 
@@ -153,9 +157,8 @@ def _use(project_id: int, strategy: str) -> None:
     st.toast(f"From the next training on, {plain(strategy)} chooses the sentences.", icon=":material/check:")
 
 
-def _curves(standing: Standing) -> None:
-    st.subheader("How F1 grows", help="Mean over the repetitions; the band is one deviation between them")
-    axis = st.segmented_control(
+def _axis() -> str:
+    chosen = st.segmented_control(
         "Axis",
         list(_AXES),
         default="labels",
@@ -163,24 +166,33 @@ def _curves(standing: Standing) -> None:
         key="simulation_axis",
         label_visibility="collapsed",
     )
-    chart = panel(summarise(standing.points), axis or "labels").properties(height=340)
-    st.altair_chart(chart.configure_legend(orient="top", title=None, columns=4), key="simulation_curves")
+    return chosen or "labels"
 
 
-def _savings(project_id: int) -> None:
+def _curves(standing: Standing, axis: str) -> None:
+    st.subheader("How F1 grows", help="Mean over the repetitions; the band is one deviation between them")
+    chart = panel(summarise(standing.points), axis).properties(height=340)
+    st.altair_chart(_with_legend(chart), key="simulation_curves")
+
+
+def _savings(found: Sequence[Saving], axis: str) -> None:
     st.subheader(
         "What each strategy saves",
         help="Against random order, where both reach this share of random's F1 in the end; with the 95 % interval over "
         "repetitions. Minutes are modelled: people are slower on what a tagger is unsure of.",
     )
-    found = current_simulations().savings(project_id)
-    rows = {
-        (each.strategy, AXES[each.axis]): {
-            f"{100 * level.level:.0f} % of F1": in_words(level)
-            for level in found
-            if (level.strategy, level.axis) == (each.strategy, each.axis)
-        }
-        for each in found
-    }
-    table = [{"Strategy": strategy, "Saved": axis, **levels} for (strategy, axis), levels in rows.items()]
+    shown = [each for each in found if each.axis == axis]
+    if any(each.saving is not None for each in shown):
+        st.altair_chart(_with_legend(savings_panel(shown).properties(height=240)), key="simulation_saved")
+    rows: dict[str, dict[str, str]] = {}
+    for each in shown:
+        rows.setdefault(each.strategy, {})[f"{100 * each.level:.0f} % of random's F1"] = in_words(each)
+    table = [{"Strategy": strategy, **levels} for strategy, levels in rows.items()]
     st.dataframe(pd.DataFrame(table), hide_index=True, key="simulation_savings")
+
+
+def _with_legend(chart: "alt.LayerChart | alt.FacetChart") -> "alt.LayerChart | alt.FacetChart":
+    shown: alt.LayerChart | alt.FacetChart = chart.configure_legend(
+        orient="top", title=None, columns=4, symbolOpacity=1
+    )
+    return shown
