@@ -39,6 +39,20 @@ def in_words(comparison: Mapping[str, Any]) -> str:
     )
 
 
+def for_a_lead(comparison: Mapping[str, Any]) -> str:
+    """The same in one sentence of its own, for those who do not know what a rank correlation is."""
+    figure = f"{comparison['rank_correlation']:.2f} on {comparison['sentences']} random sentences"
+    if comparison["used"]:
+        return (
+            f"The quick scorer ranks like the tagger: {figure} (1: in the same order, 0: by chance). So it reads the large "
+            "pool in the tagger's place."
+        )
+    return (
+        f"The quick scorer ranks otherwise than the tagger: {figure} (1: in the same order, 0: by chance), below "
+        f"{LOWEST_CORRELATION}. So the tagger scores a sub-sample of the pool itself."
+    )
+
+
 def rank_correlation(first: Values, second: Values) -> float:
     """Spearman's: the correlation of the ranks, equal values sharing the mean of theirs; 0 where one does not vary.
 

@@ -15,7 +15,7 @@ from stub_tagger import STUB, StubPrediction, StubTagger
 from annotation.choosing import replayed
 from annotation.hand_out import of_all_lengths, top_up
 from annotation.loop import run_round
-from annotation.quick_scorer import in_words, rank_correlation
+from annotation.quick_scorer import for_a_lead, in_words, rank_correlation
 from annotation.sampling import Cost, SelectionRule
 from annotation.tagging import LoadedTagger, Tools
 from annotation.training_set import GATE_LABELS
@@ -263,6 +263,9 @@ def test_a_lead_is_told_who_chose_and_how_far_both_agree() -> None:
     told = {"rank_correlation": 0.834, "sentences": 200}
     assert in_words({**told, "used": True}).endswith("a rank correlation of 0.83 on 200 random sentences")
     assert "by the tagger from a part of the pool" in in_words({**told, "rank_correlation": 0.1, "used": False})
+    assert for_a_lead({**told, "used": True}).startswith("The quick scorer ranks like the tagger: 0.83 on 200 random")
+    low = for_a_lead({**told, "rank_correlation": 0.1, "used": False})
+    assert "below 0.4. So the tagger scores a sub-sample of the pool itself." in low
 
 
 def test_rank_correlation_is_spearmans() -> None:

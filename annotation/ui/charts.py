@@ -82,6 +82,24 @@ def arms_curve(rows: pd.DataFrame, axis: str) -> Chart:
     return alt.layer(interval, line).properties(height=300)
 
 
+def correlations(rows: pd.DataFrame, lowest: float) -> Chart:
+    """Rank correlation of quick scorer and tagger by run; below the dashed line at `lowest` the tagger chooses."""
+    y = alt.Y(
+        "correlation:Q", title="Rank correlation", scale=alt.Scale(domain=[min(0.0, rows["correlation"].min()), 1])
+    )
+    line = (
+        alt.Chart(rows)
+        .mark_line(point=True, strokeWidth=2.5)
+        .encode(
+            x=_annotations_axis(rows["annotations"]),
+            y=y,
+            tooltip=["run:O", "annotations:Q", alt.Tooltip("correlation:Q", format=".2f")],
+        )
+    )
+    rule = alt.Chart(pd.DataFrame({"correlation": [lowest]})).mark_rule(strokeDash=[5, 4], opacity=0.6).encode(y=y)
+    return alt.layer(rule, line).properties(height=180)
+
+
 def label_curves(points: Sequence[CurvePoint], colors: Mapping[str, str]) -> Chart:
     """F1 of each label against annotations, in the labels' own colours."""
     rows = pd.DataFrame(

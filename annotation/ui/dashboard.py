@@ -9,6 +9,7 @@ from annotation.ui import charts, navigation
 from annotation.ui.advice_section import advice_section
 from annotation.ui.charts import CurvePoint
 from annotation.ui.control_section import control_section
+from annotation.ui.quick_section import quick_section
 from annotation.ui.run_figures import curve, last_change
 from annotation.ui.session import allow, allows, current_project, current_store
 from annotation.ui.suggestion_section import suggestion_section
@@ -151,6 +152,7 @@ def _figures(project_id: int) -> None:
         st.subheader("Marked names")
         st.altair_chart(charts.label_counts(progress.by_label, colors), key="label_counts")
     advice_section(store, project, runs, points)
+    quick_section(runs)
     control_section(store, project)
     suggestion_section(store, project)
     _labels_per_hour(store, project.id)
