@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+import numpy as np
+import numpy.typing as npt
+
 from annotation.sampling.cost import IDLE_SECONDS
 from maner_core.evaluation import entity_counts, f1_of_counts
 from maner_core.spans import Span
@@ -17,28 +20,51 @@ FEWEST_COMPARED = 20
 """Sentences on each side from which on the page says what suggestions change."""
 
 
+DRAWS = 500
+"""Times that the sentences of each side are drawn again, with replacement, for an interval (Efron's percentile)."""
+
+Values = npt.NDArray[np.float64]
+Statistic = Callable[[Values], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """Sentences labelled with, or without, a suggestion on the screen; medians of nothing are None.
+    """Sentences labelled with, or without, a suggestion on the screen; figures of nothing are None.
 
     `agreement` is the F1 (0 to 1) of the suggestion against what people saved, `unchanged` the share of sentences saved
-    exactly as suggested. Times of 0 and above IDLE_SECONDS are left out of `seconds` and `seconds_per_word`.
+    exactly as suggested. Times of 0 and above IDLE_SECONDS are left out of `seconds` and `seconds_per_word` (medians).
     """
 
     sentences: int
     seconds: float | None
-    seconds_per_word: float | None
-    agreement: float
-    unchanged: float
+    seconds_per_word: Estimate | None
+    agreement: Estimate | None
+    unchanged: Estimate | None
 
 
 @dataclass(frozen=True, slots=True)
 class SuggestionEffect:
-    """Both sides, and the share of all labelled sentences (0 to 1) that were labelled without seeing a suggestion."""
+    """Both sides, and the share of all labelled sentences (0 to 1) that were labelled without seeing a suggestion.
+
+    `pace` is the seconds a word where it was shown over those where it was withheld; `agreement` and `unchanged` are the
+    figures where it was shown less those where it was withheld. None where a side has none.
+    """
 
     blind_share: float
     shown: Arm
     withheld: Arm
+    pace: Estimate | None
+    agreement: Estimate | None
+    unchanged: Estimate | None
 
 
 def suggestion_effect(
@@ -50,41 +76,110 @@ def suggestion_effect(
         item for item in work if not item.shown and item.suggestion is not None and is_withheld(item.sentence_id)
     ]
     blind = sum(not item.shown for item in work)
-    return SuggestionEffect(blind / len(work) if work else 0.0, _arm(shown, threshold), _arm(withheld, threshold))
+    both = _Measured.of(shown, threshold, seed=0), _Measured.of(withheld, threshold, seed=1)
+    return SuggestionEffect(
+        blind_share=blind / len(work) if work else 0.0,
+        shown=both[0].arm(),
+        withheld=both[1].arm(),
+        pace=_compared(both[0].pace, both[1].pace, np.divide),
+        agreement=_compared(both[0].agreement, both[1].agreement, np.subtract),
+        unchanged=_compared(both[0].unchanged, both[1].unchanged, np.subtract),
+    )
 
 
 def in_words(effect: SuggestionEffect) -> str:
-    """What it comes to, in one or two sentences."""
+    """What it comes to, in a few sentences."""
     shown, withheld = effect.shown, effect.withheld
     if min(shown.sentences, withheld.sentences) < FEWEST_COMPARED:
         return (
             f"Too little to compare yet: {shown.sentences} sentences with a suggestion and {withheld.sentences} from which "
             f"it was withheld by chance; {FEWEST_COMPARED} of each are needed."
         )
-    followed = 100 * (shown.agreement - withheld.agreement)
+    assert shown.agreement is not None, "there are sentences"
+    assert withheld.agreement is not None, "there are sentences"
+    assert effect.agreement is not None, "both sides have one"
     agreement = (
-        f"What people save agrees with the suggestion by {100 * shown.agreement:.0f} % (F1) where they see it and by "
-        f"{100 * withheld.agreement:.0f} % where they do not: {followed:+.0f} points."
+        f"What people save agrees with the suggestion by {100 * shown.agreement.value:.0f} % (F1) where they see it and by "
+        f"{100 * withheld.agreement.value:.0f} % where they do not: {_points(effect.agreement)}."
     )
-    if not shown.seconds_per_word or not withheld.seconds_per_word:
-        return agreement
-    faster = 100 * (shown.seconds_per_word / withheld.seconds_per_word - 1)
-    pace = f"{abs(faster):.0f} % {'less' if faster < 0 else 'more'} time a word"
-    return f"With suggestions people take {pace}. {agreement}"
+    return agreement if effect.pace is None else f"{_pace_in_words(effect.pace)} {agreement}"
 
 
-def _arm(work: Sequence[SuggestedWork], threshold: float) -> Arm:
-    timed = [item for item in work if 0 < item.seconds <= IDLE_SECONDS]
-    suggested = [_spans(item, threshold) for item in work]
-    counts = entity_counts([item.spans for item in work], suggested).sum(axis=0).tolist()
-    same = sum(set(item.spans) == set(spans) for item, spans in zip(work, suggested, strict=True))
-    return Arm(
-        sentences=len(work),
-        seconds=median(item.seconds for item in timed) if timed else None,
-        seconds_per_word=median(item.seconds / item.words for item in timed) if timed else None,
-        agreement=f1_of_counts(*counts),
-        unchanged=same / len(work) if work else 0.0,
-    )
+def _pace_in_words(pace: Estimate) -> str:
+    times = f"{pace.value:.2f} times as long a word (95 %: {pace.low:.2f} to {pace.high:.2f})"
+    if pace.low <= 1 <= pace.high:
+        return f"It cannot be told yet whether suggestions save time: with them people take {times}."
+    return f"Suggestions {'save' if pace.high < 1 else 'cost'} time: with them people take {times}."
+
+
+def _points(difference: Estimate) -> str:
+    """`+33 points (95 %: +20 to +45)`"""
+    return f"{100 * difference.value:+.0f} points (95 %: {100 * difference.low:+.0f} to {100 * difference.high:+.0f})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """A statistic of sentences, and of the same sentences drawn again, (DRAWS,)."""
+
+    value: float
+    drawn: Values
+
+    @classmethod
+    def of(cls, rows: Values, statistic: Statistic, seed: int) -> "_Figure | None":
+        """`rows` has one for each sentence; None without any."""
+        if not len(rows):
+            return None
+        rng = np.random.default_rng(seed)
+        drawn = [statistic(rows[rng.integers(0, len(rows), len(rows))]) for _ in range(DRAWS)]
+        return cls(statistic(rows), np.array(drawn))
+
+    def estimate(self) -> Estimate:
+        """The figure with its interval."""
+        low, high = np.quantile(self.drawn, [0.025, 0.975])
+        return Estimate(self.value, float(low), float(high))
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """One side."""
+
+    sentences: int
+    seconds: float | None
+    pace: _Figure | None
+    agreement: _Figure | None
+    unchanged: _Figure | None
+
+    @classmethod
+    def of(cls, work: Sequence[SuggestedWork], threshold: float, seed: int) -> "_Measured":
+        timed = [item for item in work if 0 < item.seconds <= IDLE_SECONDS]
+        suggested = [_spans(item, threshold) for item in work]
+        counts = entity_counts([item.spans for item in work], suggested).astype(np.float64)
+        same = [set(item.spans) == set(spans) for item, spans in zip(work, suggested, strict=True)]
+        a_word = np.array([item.seconds / item.words for item in timed])
+        return cls(
+            sentences=len(work),
+            seconds=median(item.seconds for item in timed) if timed else None,
+            pace=_Figure.of(a_word, lambda rows: float(np.median(rows)), seed),
+            agreement=_Figure.of(counts, lambda rows: f1_of_counts(*rows.sum(axis=0).tolist()), seed),
+            unchanged=_Figure.of(np.array(same, dtype=np.float64), lambda rows: float(rows.mean()), seed),
+        )
+
+    def arm(self) -> Arm:
+        """The same with intervals."""
+        pace, agreement, unchanged = (
+            None if figure is None else figure.estimate() for figure in (self.pace, self.agreement, self.unchanged)
+        )
+        return Arm(self.sentences, self.seconds, pace, agreement, unchanged)
+
+
+def _compared(
+    shown: _Figure | None, withheld: _Figure | None, how: Callable[[Values, Values], Values]
+) -> Estimate | None:
+    """One side's figure against the other's, whose sentences are drawn apart; None where a side has none."""
+    if shown is None or withheld is None:
+        return None
+    here = how(np.array(shown.value), np.array(withheld.value))
+    return _Figure(float(here), how(shown.drawn, withheld.drawn)).estimate()
 
 
 def _spans(item: SuggestedWork, threshold: float) -> tuple[Span, ...]:

@@ -4,13 +4,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from loop_helpers import draft, label, make_project, run_stub_round, save
+from scipy.stats import bootstrap
 from streamlit.testing.v1 import AppTest
 
 from annotation.blind import is_withheld
 from annotation.hand_out import Desk, top_up
-from annotation.suggestion_effect import FEWEST_COMPARED, in_words, suggestion_effect
+from annotation.suggestion_effect import FEWEST_COMPARED, Estimate, in_words, suggestion_effect
 from annotation.sync_request import SyncRequest
 from maner_core.spans import Span
 from storage import Project, Store, SuggestedSpan, SuggestedWork
@@ -31,6 +33,11 @@ def work(
     return SuggestedWork(number, 1, words, seconds, spans, shown, suggestion, datetime(2026, 1, 1, tzinfo=UTC))
 
 
+def value(estimate: Estimate | None) -> float:
+    assert estimate is not None
+    return estimate.value
+
+
 def withheld(number: int) -> bool:
     return number >= 100
 
@@ -38,16 +45,18 @@ def withheld(number: int) -> bool:
 def test_times_are_medians_without_the_idle_ones() -> None:
     items = [work(seconds=seconds) for seconds in (2.0, 4.0, 12.0, 121.0, 0.0)]
     shown = suggestion_effect(items, withheld, 0.5).shown
-    assert (shown.sentences, shown.seconds, shown.seconds_per_word) == (5, 4.0, 1.0)
+    assert (shown.sentences, shown.seconds) == (5, 4.0)
+    assert shown.seconds_per_word is not None
+    assert (shown.seconds_per_word.value, shown.seconds_per_word.low, shown.seconds_per_word.high) == (1.0, 0.5, 3.0)
 
 
 def test_agreement_counts_spans_above_the_threshold_and_unchanged_whole_sentences() -> None:
     items = [work(), work(spans=()), work(spans=(PER, Span(2, 3, "LOC")))]
     shown = suggestion_effect(items, withheld, 0.5).shown
     # Suggested 3 times PER; saved 0 + 1 + 2 names, of which 2 are suggested: F1 = 2 * 2 / (3 + 3).
-    assert shown.agreement == pytest.approx(2 / 3)
-    assert shown.unchanged == pytest.approx(1 / 3)
-    assert suggestion_effect(items, withheld, 0.3).shown.unchanged == pytest.approx(1 / 3)  # now LOC counts too
+    assert value(shown.agreement) == pytest.approx(2 / 3)
+    assert value(shown.unchanged) == pytest.approx(1 / 3)
+    assert value(suggestion_effect(items, withheld, 0.3).shown.unchanged) == pytest.approx(1 / 3)  # now LOC counts too
 
 
 def test_only_sentences_withheld_by_chance_are_compared_but_all_count_as_blind() -> None:
@@ -60,7 +69,7 @@ def test_only_sentences_withheld_by_chance_are_compared_but_all_count_as_blind()
     ]
     effect = suggestion_effect(items, withheld, 0.5)
     assert (effect.shown.sentences, effect.withheld.sentences) == (1, 1)
-    assert effect.withheld.seconds_per_word == 2.0
+    assert value(effect.withheld.seconds_per_word) == 2.0
     assert effect.blind_share == 0.8
 
 
@@ -74,9 +83,41 @@ def test_what_suggestions_change_is_said_in_words() -> None:
     blind += [work(200 + number, shown=False, seconds=4.0, spans=()) for number in range(FEWEST_COMPARED // 2)]
     # Withheld: 20 suggested, 10 saved, 10 right: F1 = 2 * 10 / 30.
     assert in_words(suggestion_effect(shown + blind, withheld, 0.5)) == (
-        "With suggestions people take 25 % less time a word. What people save agrees with the suggestion by 100 % (F1) "
-        "where they see it and by 67 % where they do not: +33 points."
+        "Suggestions save time: with them people take 0.75 times as long a word (95 %: 0.75 to 0.75). What people save "
+        "agrees with the suggestion by 100 % (F1) where they see it and by 67 % where they do not: +33 points (95 %: +18 to "
+        "+54)."
     )
+
+
+def test_what_chance_could_have_done_is_not_claimed() -> None:
+    """Both sides take 2 to 9 s; an interval of so few that differ so much holds 1."""
+    shown = [work(number, seconds=2.0 + number % 8) for number in range(24)]
+    blind = [work(100 + number, shown=False, seconds=3.0 + number % 7) for number in range(21)]
+    effect = suggestion_effect(shown + blind, withheld, 0.5)
+    assert effect.pace is not None
+    assert effect.pace.value == pytest.approx(5.5 / 6)
+    assert effect.pace.low < 1 < effect.pace.high
+    assert in_words(effect).startswith(
+        "It cannot be told yet whether suggestions save time: with them people take 0.92 times"
+    )
+    assert effect.unchanged == Estimate(0, 0, 0)
+
+
+def test_an_interval_is_that_of_scipy() -> None:
+    rng = np.random.default_rng(1)
+    shown, blind = rng.gamma(4, 1.0, 60), rng.gamma(4, 1.5, 40)
+    items = [work(number, seconds=seconds) for number, seconds in enumerate(shown)]
+    items += [work(100 + number, shown=False, seconds=seconds) for number, seconds in enumerate(blind)]
+    found = suggestion_effect(items, withheld, 0.5).pace
+    theirs = bootstrap(
+        (shown, blind),
+        lambda a, b, axis: np.median(a, axis=axis) / np.median(b, axis=axis),
+        n_resamples=2000,
+        method="percentile",
+        rng=np.random.default_rng(2),
+    ).confidence_interval
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=0.05)
 
 
 def test_a_draw_is_uniform_lasting_and_unlike_for_another_purpose() -> None:

@@ -7,13 +7,13 @@ import streamlit as st
 
 from annotation.blind import is_withheld
 from annotation.sampling.cost import IDLE_SECONDS
-from annotation.suggestion_effect import Arm, SuggestionEffect, in_words, suggestion_effect
+from annotation.suggestion_effect import Arm, Estimate, SuggestionEffect, in_words, suggestion_effect
 from storage import Project, Store
 
 _HELP = (
     "Compared are sentences that people saw with a suggestion and sentences from which it was withheld by chance. Times are "
     f"medians of first labellings; what took longer than {IDLE_SECONDS:.0f} s is left out, since people did something else "
-    "meanwhile."
+    "meanwhile. Intervals hold 95 %, over sentences drawn again."
 )
 
 
@@ -25,7 +25,6 @@ def suggestion_section(store: Store, project: Project) -> None:
     st.subheader("What suggestions change", help=_HELP)
     st.write(in_words(effect))
     rows = [_row("With a suggestion", effect.shown), _row("Withheld by chance", effect.withheld)]
-    share = st.column_config.NumberColumn(format="%.0f %%")
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,
@@ -33,9 +32,6 @@ def suggestion_section(store: Store, project: Project) -> None:
         placeholder="–",
         column_config={
             "s a sentence": st.column_config.NumberColumn(format="%.1f"),
-            "s a word": st.column_config.NumberColumn(format="%.2f"),
-            "Agreement": share,
-            "Saved as suggested": share,
         },
     )
     st.caption(
@@ -53,10 +49,18 @@ def _row(name: str, arm: Arm) -> dict[str, str | int | float | None]:
         "": name,
         "Sentences": arm.sentences,
         "s a sentence": arm.seconds,
-        "s a word": arm.seconds_per_word,
-        "Agreement": 100 * arm.agreement if arm.sentences else None,
-        "Saved as suggested": 100 * arm.unchanged if arm.sentences else None,
+        "s a word": _with_interval(arm.seconds_per_word, "{:.2f}"),
+        "Agreement": _with_interval(arm.agreement, "{:.0%}"),
+        "Saved as suggested": _with_interval(arm.unchanged, "{:.0%}"),
     }
+
+
+def _with_interval(estimate: Estimate | None, format: str) -> str | None:
+    """`0.52 (0.45 to 0.60)`"""
+    if estimate is None:
+        return None
+    value, low, high = (format.format(number) for number in (estimate.value, estimate.low, estimate.high))
+    return f"{value} ({low} to {high})"
 
 
 @st.cache_data(max_entries=20, show_spinner=False, hash_funcs={Project: repr})
