@@ -152,7 +152,8 @@ class _Round:
             of = f"the project {self.project.settings.name}"
             evaluation = Evaluation(metrics["f1"], metrics["f1_low"], metrics["f1_high"], n, of)
         settings = self.project.settings
-        return DataCard(settings.language, settings.name, self.labelled.ids, evaluation)
+        frozen = [snapshot.name for snapshot in self.store.snapshots_of_run(self.run.id)]
+        return DataCard(settings.language, settings.name, self.labelled.ids, evaluation, snapshots=frozen)
 
     def predict_reserve(self, tagger: LoadedTagger) -> dict[int, tuple[Span, ...]]:
         """The whole reserve, labelled or not: what is labelled later is compared without asking the tagger again."""

@@ -76,6 +76,8 @@ class DataCard:
     evaluation: Evaluation | None = None
     evaluation_sentences: int = 0
     """Evaluation sentences among those trained on: with any there is no estimate of F1 left."""
+    snapshots: Sequence[str] = ()
+    """Names under which the project keeps just these training data."""
 
 
 def describe(folder: Path, card: DataCard) -> None:
@@ -85,6 +87,7 @@ def describe(folder: Path, card: DataCard) -> None:
         "project": card.project,
         "ids_sha256": hash_of_ids(card.sentence_ids),
         "evaluation_sentences": card.evaluation_sentences,
+        "snapshots": list(card.snapshots),
     }
     try:
         settings: Settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
@@ -121,6 +124,7 @@ def render(settings: Settings) -> str:
         + (f"; {of_evaluation:,} of the sentences were for evaluation" if of_evaluation else ""),
         "language": data.get("language") or "not stated",
         "project": data.get("project", ""),
+        "snapshot of the project": ", ".join(data.get("snapshots", ())),
         "F1": _f1(settings.get("evaluation")) if not of_evaluation else NO_ESTIMATE,
         "F1 on its own training sentences": f"{report['train_f1']:.3f}",
         "system": f"{config['system']}: {_SYSTEMS[config['system']]}",

@@ -9,6 +9,7 @@ from maner_core.errors import InvalidInput, NotFound, Refused
 from storage import _projects, _runs, _workers
 from storage._checks import refuse_unstorable
 from storage.database import now
+from storage.records import Run
 from storage.review_records import Moment, Snapshot
 from storage.review_tables import FormerDuplicates, GoldDecisions, Snapshots
 from storage.tables import Annotations, Annotators, Sentences
@@ -49,8 +50,7 @@ def create(connection: Connection, project_id: int, name: str, by: int, run_id: 
         run = _runs.run(connection, run_id)
         if run.project_id != project_id:
             raise NotFound(f"this project has no run {run_id}")
-        then = moment_at(connection, project_id, run.started_at)
-        moment = Moment(run.watermark, run.decision_watermark, then.sentence)
+        moment = _moment_of(connection, run)
     settings = _projects.project(connection, project_id).settings
     kept: dict[str, Any] = {field: getattr(settings, field) for field in KEPT_SETTINGS}
     row = {
@@ -88,6 +88,18 @@ def snapshots(connection: Connection, project_id: int) -> list[Snapshot]:
         )
         for row in rows
     ]
+
+
+def of_run(connection: Connection, run_id: int) -> list[Snapshot]:
+    """The snapshots of just what the run was trained on, oldest first; NotFound."""
+    run = _runs.run(connection, run_id)
+    moment = _moment_of(connection, run)
+    return [found for found in snapshots(connection, run.project_id) if found.moment == moment]
+
+
+def _moment_of(connection: Connection, run: Run) -> Moment:
+    then = moment_at(connection, run.project_id, run.started_at)
+    return Moment(run.watermark, run.decision_watermark, then.sentence)
 
 
 def snapshot(connection: Connection, project_id: int, name: str) -> Snapshot:

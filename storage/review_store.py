@@ -80,6 +80,10 @@ class ReviewStore:
         """The project's snapshots, oldest first."""
         return self._database.read(_snapshots.snapshots, project_id)
 
+    def snapshots_of_run(self, run_id: int) -> list[Snapshot]:
+        """The snapshots that hold just what the run was trained on, oldest first; NotFound: the run."""
+        return self._database.read(_snapshots.of_run, run_id)
+
     def snapshot(self, project_id: int, name: str) -> Snapshot:
         """The snapshot of that name; NotFound, naming those there are."""
         return self._database.read(_snapshots.snapshot, project_id, name)

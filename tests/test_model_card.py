@@ -129,13 +129,14 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_what_the_training_could_not_know_is_added_bit_by_bit(checkpoint: Path) -> None:
     before = json.loads((checkpoint / "maner.json").read_text(encoding="utf-8"))
-    describe(checkpoint, DataCard("swa", "News", [3, 10]))
+    describe(checkpoint, DataCard("swa", "News", [3, 10], snapshots=["May", "June"]))
     describe(checkpoint, DataCard(evaluation=Evaluation(0.5, 0.4, 0.6, 9, "test.conll")))
     after = json.loads((checkpoint / "maner.json").read_text(encoding="utf-8"))
-    added = {"language": "swa", "project": "News", "ids_sha256": hash_of_ids([3, 10])}
+    added = {"language": "swa", "project": "News", "ids_sha256": hash_of_ids([3, 10]), "snapshots": ["May", "June"]}
     evaluation = {"f1": 0.5, "f1_low": 0.4, "f1_high": 0.6, "sentences": 9, "of": "test.conll"}
     assert after == before | {"data": before["data"] | added, "evaluation": evaluation}
     assert (checkpoint / "README.md").read_text(encoding="utf-8") == render(after)
+    assert "| snapshot of the project | May, June |" in render(after)
     assert not list(checkpoint.glob(".*"))
     assert Tagger.load(checkpoint).labels == LABELS
 

@@ -71,6 +71,20 @@ def test_a_lead_sees_data_recipe_curve_point_time_and_reason_of_a_run(
     assert "not significantly worse" in said
 
 
+def test_what_a_run_learned_from_is_kept_under_a_name_and_called_by_it(
+    store: Store, project: Project, home: Path
+) -> None:
+    finish(store, project, home, right=20)
+    app = open_page()
+    assert "snapshot" not in text(app)
+    next(field for field in app.text_input if field.label == "As the snapshot").set_value("May *2026*")
+    button(app, "Freeze").click().run()  # type: ignore[attr-defined]
+    assert not app.exception
+    assert r"which is the snapshot May \*2026\*" in text(app)
+    assert "As the snapshot" not in [field.label for field in app.text_input]
+    assert [snapshot.run_id for snapshot in store.snapshots(project.id)] == [1]
+
+
 def test_the_recipe_shows_what_differs_from_the_preset(store: Store, project: Project, home: Path) -> None:
     finish(store, project, home, right=20)
     tables = [frame.value for frame in open_page().dataframe]

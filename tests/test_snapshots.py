@@ -92,6 +92,23 @@ def test_the_data_of_a_run_can_be_frozen_later(sqlite_store: Store) -> None:
     lines = exported(sqlite_store, project, snapshot="run")["jsonl"].splitlines()
     assert [json.loads(line)["status"] for line in lines] == ["labelled", "unlabelled"]
     assert snapshot.run_id == run
+    assert sqlite_store.snapshots_of_run(run) == [snapshot]
+
+
+def test_a_run_knows_the_snapshots_of_just_what_it_was_trained_on(store: Store) -> None:
+    project, asha = new_project(store), store.annotator("Asha").id
+    first, second = add_pool(store, project, 2)
+    save(store, project, asha, draft(first))
+    same = store.create_snapshot(project.id, "same", asha)
+    run = start_run(store, project, watermark=store.max_seq(project.id))
+    again = store.create_snapshot(project.id, "again", asha)
+    add_pool(store, project, 1)
+    store.create_snapshot(project.id, "more sentences", asha)
+    save(store, project, asha, draft(second))
+    store.create_snapshot(project.id, "more labels", asha)
+    assert store.snapshots_of_run(run) == [same, again]
+    with pytest.raises(NotFound):
+        store.snapshots_of_run(run + 1)
 
 
 def test_the_commands_freeze_list_compare_export_and_tell_the_history(

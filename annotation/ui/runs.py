@@ -14,9 +14,10 @@ from annotation.ui.compared_runs import compared_runs
 from annotation.ui.final_section import final_section
 from annotation.ui.run_choice import choose
 from annotation.ui.run_figures import curve
-from annotation.ui.session import allows, current_project, current_settings, current_store
+from annotation.ui.session import allow, allows, current_project, current_settings, current_store
 from annotation.ui.text import counted, plain
 from annotation.work_state import duration
+from maner_core.errors import ManerError
 from storage import Project, Run, RunState, Store
 
 _CHOICES = {"run_served": "chosen", "run_pinned": "pinned", "run_unpinned": "unpinned"}
@@ -123,16 +124,20 @@ def _one_run(store: Store, project: Project, runs: Sequence[Run], metrics: Mappi
     run = by_id[picked]
     left, right = st.columns(2, gap="large")
     with left:
-        _facts(run, metrics.get(run.id, {}))
+        frozen = [snapshot.name for snapshot in store.snapshots_of_run(run.id)]
+        _facts(run, metrics.get(run.id, {}), frozen)
+        if not frozen and allows(Action.FREEZE, project.id):
+            _freeze(store, project, run)
     with right:
         _recipe(run)
     if run.state is RunState.DONE:
         _weights(store, project, run)
 
 
-def _facts(run: Run, metrics: Mapping[str, Any]) -> None:
+def _facts(run: Run, metrics: Mapping[str, Any], frozen: Sequence[str]) -> None:
     lines = [
-        f"**Learned from** {counted(run.n_train, 'labelled sentence')}: everything up to annotation {run.watermark}",
+        f"**Learned from** {counted(run.n_train, 'labelled sentence')}: everything up to annotation {run.watermark}"
+        + (f", which is the snapshot {plain(', '.join(frozen))}" if frozen else ""),
         f"**Round** {run.round}, attempt {run.attempt}, seed {run.seed}",
         f"**Began** {run.started_at:%d %B %Y, %H:%M} UTC" + (f", took {_time(run)}" if run.finished_at else ""),
     ]
@@ -149,6 +154,19 @@ def _facts(run: Run, metrics: Mapping[str, Any]) -> None:
         lines.append(f"**Chosen** {in_words(run.metrics['quick'])}")
     lines.append(f"**Why** {plain(run.failure or run.message)}")
     st.markdown("\n".join(f"- {line}" for line in lines))
+
+
+def _freeze(store: Store, project: Project, run: Run) -> None:
+    """A name for what the run learned from, so that it can be exported and compared under it."""
+    with st.popover("Keep what it learned from", icon=":material/photo_camera:"), st.form("freeze", border=False):
+        name = st.text_input("As the snapshot", f"run {run.id}", max_chars=200, key=f"freeze_{run.id}")
+        if st.form_submit_button("Freeze", icon=":material/photo_camera:"):
+            try:
+                store.create_snapshot(project.id, name, allow(Action.FREEZE, project.id).annotator.id, run.id)
+            except ManerError as error:
+                st.error(plain(str(error)), icon=":material/error:")
+                return
+            st.rerun()
 
 
 def _recipe(run: Run) -> None:
