@@ -8,22 +8,23 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from annotation.access import Access
 from annotation.account_routes import COOKIE, AccountRoutes
 from annotation.accounts import NotSignedIn
-from annotation.exporting import ExportOptions, export_stream
+from annotation.exporting import REFUSED_EXPORT, ExportOptions, export_stream
 from annotation.hand_out import Desk, SyncAnswer
 from annotation.http import answered, read_json, refuse_foreign_link
 from annotation.permissions import Action, require
 from annotation.sync_request import SyncRequest
+from maner_core.errors import ManerError
 from storage import Store
 
 TOKEN_SECONDS = 24 * 3600
@@ -110,9 +111,18 @@ class Api:
         return self._desk
 
     async def export(self, request: Request) -> Response:
-        """A project's sentences as a file, streamed: memory does not grow with the project."""
+        """A project's sentences as a file, streamed: memory does not grow with the project.
+
+        Where it is refused, a browser that follows a link is sent to the page that says why.
+        """
         refuse_foreign_link(request)
-        return await run_in_threadpool(self._export, request)
+        try:
+            return await run_in_threadpool(self._export, request)
+        except ManerError:
+            if "text/html" not in request.headers.get("accept", ""):
+                raise
+            words = {"project": request.path_params["project_id"], REFUSED_EXPORT: str(request.query_params)}
+            return RedirectResponse(f"../../data?{urlencode(words)}", status_code=303)
 
     def _export(self, request: Request) -> Response:
         access = self._access()
@@ -123,7 +133,7 @@ class Api:
         require(person, Action.EXPORT, project_id)
         project = access.store.project(project_id)
         options = ExportOptions.parse(request.query_params)
-        filename = quote(f"{project.settings.name}.{options.suffix}", safe="")
+        filename = quote(options.filename(project.settings.name), safe="")
         return StreamingResponse(
             export_stream(access.store, project, options),
             media_type="text/plain; charset=utf-8",

@@ -13,6 +13,7 @@ from storage import ExportRow, Moment, Project, Split, Status, Store
 
 SPLITS: Final[Mapping[str, Split | None]] = {"all": None, "train": Split.POOL, "reserve": Split.RESERVE}
 
+REFUSED_EXPORT = "refused"  # in the address of the Data page: the words of an export that could not be made
 _BLOCK_CHARACTERS = 64_000
 
 
@@ -55,6 +56,11 @@ class ExportOptions:
     def suffix(self) -> str:
         """The ending of the file's name: `"conll4" -> "conll"`."""
         return "jsonl" if self.format == "jsonl" else "conll"
+
+    def filename(self, project: str) -> str:
+        """What the file is called: `"Habari.conll"`, `"Habari, before the workshop.conll"`."""
+        state = self.snapshot or self.as_of
+        return f"{project}, {state}.{self.suffix}" if state else f"{project}.{self.suffix}"
 
 
 def _check(kind: str, name: str, known: Iterable[str]) -> None:

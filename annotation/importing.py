@@ -22,7 +22,7 @@ USES: tuple[UseAs, ...] = ("pool", "gold", "evaluation")
 IMPORTER = "import"  # annotator of imported tags where nobody is named
 N_EXAMPLES = 5
 
-OnProgress = Callable[[str, int, int], None]  # phase, done, total
+OnProgress = Callable[[str, int, int], None]  # phase; lines read, or sentences compared or saved; of how many
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,9 @@ def import_files(
         annotator_id = store.annotator(IMPORTER).id
     progress("saving", 0, len(new))
     source = ", ".join(reading.file for reading in readings)
-    counts = store.add_sentences(target.id, new, annotator_id, source)
-    progress("saving", len(new), len(new))
+    counts = store.add_sentences(
+        target.id, new, annotator_id, source, lambda n_saved: progress("saving", n_saved, len(new))
+    )
     report = _report(target.id, readings, new, counts, labels_added, tuple(_examples(sentences, grouping)))
     _record(store, annotator_id, report, use_as)
     return report
@@ -146,16 +147,15 @@ def _read_all(
     if not files:
         raise InvalidInput("there is no file to import; name at least one")
     readings = []
-    for number, file in enumerate(files):
-        progress("reading", number, len(files))
-        reading = read_file(file, format, options)
+    progress("reading", 0, 0)
+    for file in files:
+        reading = read_file(file, format, options, lambda done, total: progress("reading", done, total))
         if reading.errors and not skip_bad:
             raise _with_count(reading.errors)
         if not reading.sentences:
             remedy = str(reading.errors[0]) if reading.errors else "check that it is the right file"
             raise FormatError(reading.file, None, "holds no sentence that can be imported", remedy)
         readings.append(reading)
-    progress("reading", len(files), len(files))
     return readings
 
 

@@ -1,9 +1,9 @@
 """Sentences: adding them in bulk, telling duplicates apart, reading them back."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
@@ -20,6 +20,7 @@ from storage.scripts import written_in
 from storage.tables import Annotations, HiddenSentences, Queue, Sentences
 
 PAGE = 1_000  # sentences read in one transaction
+ROWS_AT_ONCE = 5_000  # inserted between two calls that say how far an import is
 
 SENTENCE_COLUMNS = (
     Sentences.id,
@@ -63,6 +64,14 @@ def content_hash(tokens: Sequence[str]) -> str:
 # Adding.
 
 
+class Prepared(NamedTuple):
+    """A sentence with what is found out of it before the database is kept waiting."""
+
+    sentence: NewSentence
+    fingerprint: str
+    written_in: str | None
+
+
 @dataclass(slots=True)
 class _Entry:
     """A sentence during an import: stored already or about to be; `twin` is what it duplicates."""
@@ -86,24 +95,28 @@ class _Import:
 
     by_hash: dict[str, _Entry] = field(default_factory=dict)
     by_group: dict[str, _Entry] = field(default_factory=dict)
-    accepted: list[tuple[NewSentence, str, _Entry]] = field(default_factory=list)
+    accepted: list[tuple[Prepared, _Entry]] = field(default_factory=list)
     moved: list[_Entry] = field(default_factory=list)  # stored pool sentences that became duplicates of the reserve
     exact: int = 0
     near: int = 0
     refused: list[str] = field(default_factory=list)
 
 
-def prepare(sentences: Iterable[NewSentence]) -> list[tuple[NewSentence, str]]:
-    """The sentences with their content hashes; InvalidInput names the first one that cannot be stored."""
-    return [(sentence, _checked_hash(sentence, number)) for number, sentence in enumerate(sentences, start=1)]
+def prepare(sentences: Iterable[NewSentence]) -> list[Prepared]:
+    """All that can be found out of new sentences; InvalidInput names the first one that cannot be stored."""
+    return [
+        Prepared(sentence, _checked_hash(sentence, number), written_in(sentence.tokens, sentence.meta))
+        for number, sentence in enumerate(sentences, start=1)
+    ]
 
 
 def add(
     connection: Connection,
     project_id: int,
-    sentences: Sequence[tuple[NewSentence, str]],
+    sentences: Sequence[Prepared],
     annotator_id: int | None,
     source: str,
+    saved: Callable[[int], None],
 ) -> ImportCounts:
     """Add prepared sentences, all or none; see Store.add_sentences."""
     _projects.lock(connection, project_id)
@@ -112,13 +125,13 @@ def add(
     _check_gold(connection, project_id, sentences, annotator_id)
     state = _Import()
     _load_twins(connection, project_id, sentences, state)
-    for number, (sentence, fingerprint) in enumerate(sentences, start=1):
-        _place(state, number, sentence, fingerprint)
-    _insert(connection, project_id, state, source)
+    for number, prepared in enumerate(sentences, start=1):
+        _place(state, number, prepared)
+    _insert(connection, project_id, state, source, saved)
     _store_duplicates(connection, state)
     golds = [
         (entry.id, sentence.split, sentence.gold)
-        for sentence, _, entry in state.accepted
+        for (sentence, *_), entry in state.accepted
         if sentence.gold is not None and entry.id is not None
     ]
     if annotator_id is not None:
@@ -150,10 +163,10 @@ def _checked_hash(sentence: NewSentence, number: int) -> str:
 
 
 def _check_gold(
-    connection: Connection, project_id: int, sentences: Sequence[tuple[NewSentence, str]], annotator_id: int | None
+    connection: Connection, project_id: int, sentences: Sequence[Prepared], annotator_id: int | None
 ) -> None:
     labels: set[str] | None = None
-    for number, (sentence, _) in enumerate(sentences, start=1):
+    for number, (sentence, *_) in enumerate(sentences, start=1):
         if sentence.gold is None:
             continue
         if annotator_id is None:
@@ -166,17 +179,15 @@ def _check_gold(
             raise InvalidSpans(f"sentence {number}: {error}") from None
 
 
-def _load_twins(
-    connection: Connection, project_id: int, sentences: Sequence[tuple[NewSentence, str]], state: _Import
-) -> None:
+def _load_twins(connection: Connection, project_id: int, sentences: Sequence[Prepared], state: _Import) -> None:
     """Fill the maps with stored sentences that share a hash or a group with a new one."""
     columns = select(
         Sentences.id, Sentences.content_hash, Sentences.group_key, Sentences.split, Sentences.duplicate_of
     ).where(Sentences.project_id == project_id)
     if connection.execute(columns.limit(1)).one_or_none() is None:
         return
-    hashes = list({fingerprint for _, fingerprint in sentences})
-    groups = list({sentence.group for sentence, _ in sentences if sentence.group})
+    hashes = list({prepared.fingerprint for prepared in sentences})
+    groups = list({sentence.group for sentence, *_ in sentences if sentence.group})
     rows = {}
     for column, values in ((Sentences.content_hash, hashes), (Sentences.group_key, groups)):
         for chunk in chunks(values):
@@ -206,8 +217,9 @@ def _annotated_roots(connection: Connection, roots: Sequence[int]) -> set[int]:
     return found
 
 
-def _place(state: _Import, number: int, sentence: NewSentence, fingerprint: str) -> None:
+def _place(state: _Import, number: int, prepared: Prepared) -> None:
     """Decide whether the sentence is new, a duplicate of which one, or refused."""
+    sentence, fingerprint, _ = prepared
     exact = state.by_hash.get(fingerprint)
     near = state.by_group.get(sentence.group) if sentence.group else None
     roots = list({id(entry.root()): entry.root() for entry in (exact, near) if entry is not None}.values())
@@ -239,41 +251,43 @@ def _place(state: _Import, number: int, sentence: NewSentence, fingerprint: str)
     state.by_hash.setdefault(fingerprint, entry)
     if sentence.group:
         state.by_group.setdefault(sentence.group, entry)
-    state.accepted.append((sentence, fingerprint, entry))
+    state.accepted.append((prepared, entry))
 
 
-def _insert(connection: Connection, project_id: int, state: _Import, source: str) -> None:
+def _insert(connection: Connection, project_id: int, state: _Import, source: str, saved: Callable[[int], None]) -> None:
     at = now(connection)
-    rows = [
-        {
-            "project_id": project_id,
-            "added_at": at,
-            "tokens": sentence.tokens,
-            "n_tokens": len(sentence.tokens),
-            "text": sentence.text,
-            "spaces": sentence.spaces,
-            "document": sentence.document,
-            "source": sentence.source or source,
-            "split": sentence.split.value,
-            "content_hash": fingerprint,
-            "group_key": sentence.group or None,
-            "written_in": written_in(sentence.tokens, sentence.meta),
-            "meta": dict(sentence.meta),
-        }
-        for sentence, fingerprint, _ in state.accepted
-    ]
-    if not rows:
-        return
-    ids = connection.execute(insert(Sentences).returning(Sentences.id, sort_by_parameter_order=True), rows).scalars()
-    for (_, _, entry), number in zip(state.accepted, ids, strict=True):
-        entry.id = number
-    if len(rows) >= MANY_ROWS:
+    statement = insert(Sentences).returning(Sentences.id, sort_by_parameter_order=True)
+    n_saved = 0
+    for chunk in chunks(state.accepted, ROWS_AT_ONCE):
+        rows = [
+            {
+                "project_id": project_id,
+                "added_at": at,
+                "tokens": sentence.tokens,
+                "n_tokens": len(sentence.tokens),
+                "text": sentence.text,
+                "spaces": sentence.spaces,
+                "document": sentence.document,
+                "source": sentence.source or source,
+                "split": sentence.split.value,
+                "content_hash": fingerprint,
+                "group_key": sentence.group or None,
+                "written_in": script,
+                "meta": dict(sentence.meta),
+            }
+            for (sentence, fingerprint, script), _ in chunk
+        ]
+        for (_, entry), number in zip(chunk, connection.execute(statement, rows).scalars(), strict=True):
+            entry.id = number
+        n_saved += len(rows)
+        saved(n_saved)
+    if n_saved >= MANY_ROWS:
         refresh_statistics(connection, Sentences)
 
 
 def _store_duplicates(connection: Connection, state: _Import) -> None:
     """Point every duplicate straight at its root; only after all of them have ids."""
-    own = [{"this": entry.id, "root": entry.root().id} for _, _, entry in state.accepted if entry.twin is not None]
+    own = [{"this": entry.id, "root": entry.root().id} for _, entry in state.accepted if entry.twin is not None]
     moved = [{"this": entry.id, "root": entry.root().id} for entry in state.moved]
     to_root = update(Sentences).values(duplicate_of=bindparam("root"))
     this: BindParameter[Any] = bindparam("this")
@@ -281,7 +295,7 @@ def _store_duplicates(connection: Connection, state: _Import) -> None:
         connection.execute(to_root.where(Sentences.id == this), own)
     if moved:
         _keep_former_duplicates(
-            connection, [entry["this"] for entry in moved], [entry.id for _, _, entry in state.accepted]
+            connection, [entry["this"] for entry in moved], [entry.id for _, entry in state.accepted]
         )
         connection.execute(to_root.where(or_(Sentences.id == this, Sentences.duplicate_of == this)), moved)
         connection.execute(delete(Queue).where(Queue.sentence_id == this), moved)

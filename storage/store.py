@@ -5,7 +5,7 @@ errors of maner_core.errors: NotFound for ids that do not exist, InvalidInput fo
 for what a constraint forbids, DatabaseUnavailable when the database does not answer.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from types import MappingProxyType
@@ -119,16 +119,22 @@ class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, ReviewStore)
     # Sentences.
 
     def add_sentences(
-        self, project_id: int, sentences: Iterable[NewSentence], annotator_id: int | None, source: str
+        self,
+        project_id: int,
+        sentences: Iterable[NewSentence],
+        annotator_id: int | None,
+        source: str,
+        saved: Callable[[int], None] = lambda n: None,
     ) -> ImportCounts:
         """Add sentences, all or none, and their gold spans as annotations by `annotator_id`.
 
         A sentence with the tokens (exact) or the group (near) of an earlier one becomes its duplicate. An evaluation
         sentence whose twin in the pool is annotated is refused and reported; an unannotated twin becomes the
         evaluation sentence's duplicate. InvalidInput or InvalidSpans name the first sentence that cannot be stored.
+        `saved` hears how many are in, while they are not yet all there; what it raises undoes them.
         """
         prepared = _sentences.prepare(sentences)
-        return self._database.write(_sentences.add, project_id, prepared, annotator_id, source)
+        return self._database.write(_sentences.add, project_id, prepared, annotator_id, source, saved)
 
     def groups(self, project_id: int) -> Iterator[tuple[int, str, tuple[str, ...]]]:
         """(sentence id, near-duplicate group, tokens) of all sentences; many short transactions."""

@@ -208,6 +208,24 @@ def test_an_export_that_does_not_exist_is_refused(
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
 
 
+def test_a_browser_that_asks_for_a_refused_export_is_led_to_the_page_that_says_why(
+    client: TestClient, project: Project, asha: SignedIn
+) -> None:
+    client.cookies.set(COOKIE, asha.cookie)
+    address = f"/api/export/{project.id}?format=conll&snapshot=a%26b"
+    answer = client.get(address, headers={"Accept": "text/html,*/*"}, follow_redirects=False)
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"../../data?project={project.id}&refused=format%3Dconll%26snapshot%3Da%2526b"
+
+
+def test_the_file_of_a_snapshot_is_called_by_it(client: TestClient, store: Store, project: Project) -> None:
+    lead = sign_in(store, "Lead", Role.LEAD, project.id)
+    client.cookies.set(COOKIE, lead.cookie)
+    store.create_snapshot(project.id, "Mei 2026", lead.annotator.id)
+    answer = client.get(f"/api/export/{project.id}?snapshot=Mei 2026")
+    assert answer.headers["content-disposition"] == "attachment; filename*=UTF-8''Habari%2C%20Mei%202026.conll"
+
+
 def test_an_export_of_a_project_that_is_gone_is_not_found(client: TestClient, asha: SignedIn) -> None:
     client.cookies.set(COOKIE, asha.cookie)
     assert client.get("/api/export/77").status_code == 404

@@ -342,18 +342,38 @@ def test_an_evaluation_sentence_that_is_annotated_in_the_pool_is_refused_and_lis
 # Around it.
 
 
-def test_progress_is_told_in_phases(sqlite_store: Store, project_id: int) -> None:
+def test_progress_is_told_by_lines_read_and_sentences_saved(
+    sqlite_store: Store, project_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("annotation.formats.source.LINES_BETWEEN_CALLS", 2)
+    monkeypatch.setattr("storage._sentences.ROWS_AT_ONCE", 2)
     seen: list[tuple[str, int, int]] = []
-    files = [source(GOOD, "a.txt"), source(GOOD, "b.txt")]
-    import_files(sqlite_store, project_id, files, on_progress=lambda *event: seen.append(event))
+    files = [source("Asha yuko hapa\nJuma analala\nMvua inanyesha\n", "a.txt"), source("Neema anasoma\n", "b.txt")]
+    import_files(sqlite_store, project_id, files, format="text", on_progress=lambda *event: seen.append(event))
     assert seen == [
-        ("reading", 0, 2),
-        ("reading", 1, 2),
-        ("reading", 2, 2),
+        ("reading", 0, 0),
+        ("reading", 2, 3),
+        ("reading", 3, 3),
+        ("reading", 1, 1),
         ("duplicates", 0, 4),
         ("saving", 0, 4),
+        ("saving", 2, 4),
         ("saving", 4, 4),
     ]
+
+
+def test_an_import_that_is_broken_off_while_it_saves_leaves_nothing(
+    sqlite_store: Store, project_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage._sentences.ROWS_AT_ONCE", 1)
+
+    def leave(phase: str, done: int, total: int) -> None:
+        if (phase, done) == ("saving", 1):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_files(sqlite_store, project_id, [source(GOOD)], on_progress=leave)
+    assert sqlite_store.progress(project_id).sentences == 0
 
 
 def test_an_import_leaves_an_audit_event(sqlite_store: Store, project_id: int) -> None:

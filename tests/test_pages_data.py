@@ -147,3 +147,18 @@ def test_a_lead_freezes_the_data_and_sees_what_changed_since(store: Store, proje
     assert [snapshot.name for snapshot in store.snapshots(project.id)] == ["before", "after"]
     assert "2 sentences are the same." in said(app)
     assert app.selectbox(key="export_state").options == ["as it is now", "before", "after"]
+
+
+def test_why_a_download_was_refused_is_said_on_the_page(store: Store, project: Project) -> None:
+    store.add_sentences(project.id, [NewSentence(("Dar es Salaam", "ni", "jiji"))], None, "test")
+    app = AppTest.from_string("from annotation.ui import data\ndata.page()", default_timeout=30)
+    app.query_params["refused"] = "format=conll&include=unlabelled"
+    app.run()
+    assert "the token 'Dar es Salaam', which CoNLL cannot carry" in plain_text(app)
+    app.run()
+    assert "CoNLL cannot carry" not in plain_text(app)
+
+
+def plain_text(app: AppTest) -> str:
+    """What is said, without the signs that keep Markdown away."""
+    return said(app).replace("\\", "")

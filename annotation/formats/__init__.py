@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from annotation.formats import conll, jsonl, text
 from annotation.formats.records import Reading, ReadOptions, ReadSentence, Repair, WriteOptions
 from annotation.formats.schemes import parse_tag
-from annotation.formats.source import SourceFile, load, read_lines
+from annotation.formats.source import OnLine, SourceFile, WatchedLines, load, read_lines
 from maner_core.errors import FormatError, UnknownName
 
 if TYPE_CHECKING:
@@ -58,17 +58,23 @@ _CONLL_SUFFIXES = {".conll", ".conll2003", ".bio", ".iob", ".iob2", ".bioes", ".
 _NO_TEXT_SUFFIXES = {".csv", ".xml", ".html", ".htm", ".json"}
 
 
-def read_file(file: Path | SourceFile, format: str = "auto", options: ReadOptions | None = None) -> Reading:
+def read_file(
+    file: Path | SourceFile,
+    format: str = "auto",
+    options: ReadOptions | None = None,
+    on_line: OnLine = lambda done, total: None,
+) -> Reading:
     """Read one file; sentences that cannot be taken, also for their length, are in `errors` of the result.
 
-    `format` is a name of IMPORT_FORMATS or "auto". Raises FormatError where the whole file is wrong, UnknownName.
+    `format` is a name of IMPORT_FORMATS or "auto"; `on_line` hears now and then how many of the file's lines are read.
+    Raises FormatError where the whole file is wrong, UnknownName.
     """
     if format != "auto" and format not in IMPORT_FORMATS:
         raise UnknownName(f"there is no import format {format!r}; choose one of auto, {', '.join(IMPORT_FORMATS)}")
     source = load(file)
     lines = read_lines(source)
     name = detect(source.name, lines) if format == "auto" else format
-    reading = IMPORT_FORMATS[name](source.name, lines, options or ReadOptions())
+    reading = IMPORT_FORMATS[name](source.name, WatchedLines(lines, on_line), options or ReadOptions())
     _set_aside_too_long(reading)
     return reading
 

@@ -1,12 +1,17 @@
 """A file's bytes as lines of text, or a clear refusal."""
 
 import codecs
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 from maner_core.errors import FormatError
 
 MAX_FILE_BYTES = 200 * 2**20
+LINES_BETWEEN_CALLS = 20_000
+
+OnLine = Callable[[int, int], None]  # lines read, lines of the file
 _SAVE_AS_UTF8 = "save it as UTF-8 and import it again"
 
 
@@ -16,6 +21,28 @@ class SourceFile:
 
     name: str
     data: bytes
+
+
+class WatchedLines(Sequence[str]):
+    """Lines of a file, and somebody who hears how far the reading of all of them is."""
+
+    def __init__(self, lines: Sequence[str], on_line: OnLine) -> None:
+        self._lines, self._on_line = lines, on_line
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        return self._lines[index]
+
+    def __iter__(self) -> Iterator[str]:
+        for start in range(0, len(self._lines), LINES_BETWEEN_CALLS):
+            yield from self._lines[start : start + LINES_BETWEEN_CALLS]
+            self._on_line(min(start + LINES_BETWEEN_CALLS, len(self._lines)), len(self._lines))
 
 
 def load(file: Path | SourceFile) -> SourceFile:

@@ -1,12 +1,13 @@
 """Sentences in, labelled sentences out: import with its report, counts of what is what, export."""
 
 from collections.abc import Mapping, Sequence
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from annotation.exporting import REFUSED_EXPORT, ExportOptions, export_stream
 from annotation.formats import EXPORT_FORMATS, IMPORT_FORMATS, SourceFile
 from annotation.hand_out import top_up
 from annotation.importing import ImportReport, UseAs, import_files
@@ -49,7 +50,11 @@ _INCLUDE = {
     "unlabelled": "Not labelled yet",
 }
 _SPLITS = {"all": "All", "train": "To learn from", "reserve": "For evaluation"}
-_PHASES = {"reading": "Reading files", "duplicates": "Looking for duplicates", "saving": "Saving sentences"}
+_PHASES = {
+    "reading": ("Reading files", "Line {done:,} of {total:,} read"),
+    "duplicates": ("Looking for duplicates", "{total:,} sentences read; looking for duplicates among them"),
+    "saving": ("Saving sentences", "{done:,} of {total:,} sentences saved"),
+}
 _NOW = "as it is now"
 _REPORT = "import_report"
 _UPLOADS = "import_uploads"
@@ -71,7 +76,7 @@ def page() -> None:
     if allows(Action.IMPORT, project.id):
         _import(store, project)
     if progress.sentences and allows(Action.EXPORT, project.id):
-        _export(project)
+        _export(store, project)
         _snapshots(store, project)
 
 
@@ -175,10 +180,12 @@ def _run_import(
     add_labels: bool,
     pretokenized: bool,
 ) -> None:
-    bar = st.progress(0.0, text="Reading files")
+    bar = st.progress(0.0, text=_PHASES["reading"][0])
 
     def progress(phase: str, done: int, total: int) -> None:
-        bar.progress(min(done / total, 1.0) if total else 0.0, text=_PHASES.get(phase, phase))
+        begun, under_way = _PHASES[phase]
+        words = under_way.format(done=done, total=total) if total else begun
+        bar.progress(min(done / total, 1.0) if total else 0.0, text=words)
 
     try:
         report = import_files(
@@ -246,9 +253,10 @@ def _list(what: str, lines: Sequence[str]) -> None:
             st.caption(f"and {len(lines) - SHOWN} more")
 
 
-def _export(project: Project) -> None:
+def _export(store: Store, project: Project) -> None:
     with st.container(border=True, key="export"):
         st.subheader("Export")
+        _refused_export(store, project)
         left, right = st.columns(2)
         format_name = left.selectbox(
             "Format",
@@ -282,6 +290,17 @@ def _export(project: Project) -> None:
             type="primary",
             disabled=not include,
         )
+
+
+def _refused_export(store: Store, project: Project) -> None:
+    """Why the download that led here was none. It is found out anew: an address could say anything."""
+    query = st.query_params.pop(REFUSED_EXPORT, None)
+    if query is None:
+        return
+    try:
+        export_stream(store, project, ExportOptions.parse(dict(parse_qsl(query))))
+    except ManerError as error:
+        st.error(plain(str(error)), icon=":material/error:")
 
 
 def _snapshots(store: Store, project: Project) -> None:
