@@ -1,7 +1,7 @@
 """What of the pool is labelled next, and why: read, score, select, suggest, queue. And the same again from the log."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from annotation.names import NameIndex
 from annotation.phases import Phase, Phases
+from annotation.queue_filling import NAMED_REASON, NAMED_STRATEGY, holding_names, names_raise, with_names
 from annotation.quick_scorer import COMPARED_SENTENCES, LOWEST_CORRELATION, rank_correlation
 from annotation.sampling import (
     NEEDS_STATES,
@@ -94,7 +96,11 @@ class Chooser:
         batch = self.project.settings.retrain_every
         n = max(SHORTEST_QUEUE, QUEUED_ROUNDS * batch) + self.leased(pool)
         ranking = self.ranking(pool, name, n)
-        selection = select(len(pool.sentences), n, ranking, self.rule, batch, self.run.seed, pool.hidden)
+        if not self.labelled.opens_gate and (named := self.named(pool)) is not None:
+            name, ranking = NAMED_STRATEGY, named
+            selection = select_by_names(len(pool.sentences), n, named, self.run.seed, pool.hidden)
+        else:
+            selection = select(len(pool.sentences), n, ranking, self.rule, batch, self.run.seed, pool.hidden)
         self.suggest(pool, selection.picks)
         items = [self.queue_item(pool, pick, rank, name) for rank, pick in enumerate(selection.picks)]
         queued = self.store.fill_queue(self.project.id, items, replace=True)
@@ -202,6 +208,20 @@ class Chooser:
         scores = np.array(list(pool.scores.values()))
         return Ranking.by_score(pool.read, scores, self.run.seed, too_alike)
 
+    def named(self, pool: "ReadPool") -> Ranking | None:
+        """The sentences that hold a name of the lead's list, by chance; None without any, or where names raise nothing.
+
+        Before a tagger may choose they get half of the places, as said in queue_filling.with_names.
+        """
+        listed = self.store.listed_names(self.project.id) if names_raise(self.project) else []
+        if not listed:
+            return None
+        labelled = zip(self.labelled.ids, self.labelled.sentences, self.labelled.spans, strict=True)
+        waiting = {i: sentence.tokens for i, sentence in enumerate(pool.sentences) if i not in pool.hidden}
+        holding = holding_names(NameIndex(listed, labelled), waiting)
+        order = Stream.STRATEGY.generator(self.run.seed).permutation(np.array(holding, np.intp))
+        return Ranking(order) if holding else None
+
     def leased(self, pool: "ReadPool") -> int:
         """Unlabelled sentences that lie on somebody's screen: they stay there, so the order must be longer by them."""
         queued = len(pool.sentences) - len(pool.hidden) - len(self.store.unqueued_pool_ids(self.project.id))
@@ -227,7 +247,9 @@ class Chooser:
     def queue_item(self, pool: "ReadPool", pick: Pick, rank: int, rule: str) -> QueueItem:
         """A place in the queue with everything that says how it was come by."""
         sentence = pool.sentences[pick.index]
-        if not pick.by_chance:
+        if not pick.by_chance and rule == NAMED_STRATEGY:
+            reason = NAMED_REASON
+        elif not pick.by_chance:
             reason = why(pool.predictions[pick.index].probabilities, pool.tags, sentence.tokens)
         else:
             reason = RANDOM_REASON
@@ -297,6 +319,14 @@ class ReadPool:
         return Suggestion(run_id, self.sentences[index].id, spans, confidence)
 
 
+def select_by_names(size: int, n: int, named: Ranking, seed: int, barred: Collection[int]) -> Selection:
+    """The next `n` of a pool of `size` that are not `barred`, half of them `named` ones: see queue_filling.with_names."""
+    order = [index for index in Stream.CHANCE.generator(seed).permutation(size).tolist() if index not in barred]
+    places = with_names(order, named.sentences.tolist(), min(n, len(order)))
+    chance = sum(not raised for _, raised in places) / max(len(order), 1)
+    return Selection([Pick(index, not raised, None if raised else chance) for index, raised in places])
+
+
 def project_cost(store: Store, project_id: int) -> Cost:
     """Seconds that a sentence costs the people of this project; a guess while few are timed."""
     times = store.timings(project_id)
@@ -352,7 +382,10 @@ def replayed(store: Store, run: Run) -> list[QueueItem]:
         values = np.array([scores[ids[index]] for index in read])
         ranking = Ranking.by_score(read, values, run.seed, lambda index, chosen: left_out.get(index))
     hidden = {index_of[id_] for id_ in log["hidden"]}
-    picks = select(len(ids), log["n"], ranking, rule, log["batch"], run.seed, hidden).picks
+    if log["strategy"] == NAMED_STRATEGY and ranking is not None:
+        picks = select_by_names(len(ids), log["n"], ranking, run.seed, hidden).picks
+    else:
+        picks = select(len(ids), log["n"], ranking, rule, log["batch"], run.seed, hidden).picks
     return [
         QueueItem(
             sentence_id=ids[pick.index],

@@ -1,4 +1,4 @@
-"""The commands import, export, status, worker, simulate, final, user, backup and restore: each calls one function.
+"""The commands import, export, status, worker and, from files of their own, the others: each calls a function.
 
 Heavy packages are imported inside the commands, so that `--help` answers at once.
 """
@@ -15,6 +15,7 @@ import typer
 
 from annotation.backup_cli import backup_command, restore_command
 from annotation.final_cli import final_command
+from annotation.names_cli import names_command
 from annotation.review_cli import review
 from annotation.settings import Settings
 from annotation.simulate_cli import simulate_command
@@ -37,6 +38,7 @@ app = typer.Typer(
 
 app.add_typer(users, name="user")
 app.add_typer(review)
+app.command("names")(names_command)
 app.command("backup")(backup_command)
 app.command("restore")(restore_command)
 app.command("simulate")(simulate_command)
@@ -78,8 +80,8 @@ def import_command(
     as_json: AsJson = False,
 ) -> None:
     """Bring sentences into a project; it is made if there is none of that name."""
-    from annotation.hand_out import top_up
     from annotation.importing import import_files
+    from annotation.queue_filling import top_up
 
     with _no_garbage_collection(), open_store() as store, _progress_bar() as on_progress:
         report = import_files(

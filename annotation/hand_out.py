@@ -3,19 +3,29 @@
 No HTTP and no Streamlit here: annotation/api.py translates JSON, this module decides.
 """
 
-import hashlib
-import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
 
 from annotation.blind import is_withheld
-from annotation.sampling import RANDOM_REASON
+from annotation.known_names import KnownNames, names_to_show
+from annotation.names import NameIndex
+from annotation.queue_filling import fill_pool, fill_reserve, queue_by_chance
 from annotation.sync_request import SyncRequest
 from annotation.work_state import WorkState, work_state
-from storage import HandOut, Origin, Progress, Project, QueueItem, Rejection, Run, SentBack, Split, Store, SuggestWhen
+from storage import (
+    HandOut,
+    Progress,
+    Project,
+    Rejection,
+    Run,
+    SentBack,
+    Split,
+    Store,
+    SuggestedName,
+    SuggestWhen,
+)
 
 LEASE_SECONDS = 600
 EVALUATION_EVERY = 5  # every 5th sentence handed to a person is an evaluation sentence ...
@@ -23,11 +33,8 @@ EVALUATION_TARGET = 100  # ... until so many of them are labelled
 EARNED_F1_LOW = 0.5  # suggestions are earned once the 95 % interval of F1 starts here ...
 EARNED_SENTENCES = 50  # ... on at least so many evaluation sentences
 LOW_WATER = 1_000  # free sentences in the queue below which it is filled up: enough for 20 tabs to hold 20 each
-TOP_UP_TO = 2_000  # free sentences in the queue after filling it up
 READER_TOP_UP = 200  # sentences added for somebody who reads none of those in the queue
 FRUITLESS_SECONDS = 5.0  # after finding nothing to add, not to look again for so long
-LENGTH_CLASSES = 3  # of the sentences drawn by chance: short, middling, long
-LAST_RANK = 1_000_000  # what the worker ranks comes before what only fills the queue
 REMEMBER_SECONDS = 1.0  # how old the counts in an answer may be where they are cheap
 
 
@@ -35,6 +42,7 @@ REMEMBER_SECONDS = 1.0  # how old the counts in an answer may be where they are 
 class BatchItem:
     """A sentence on its way to a browser. `suggestions` are (start, end, label, confidence 0..1) of the run `run`.
 
+    `names` are spans that no tagger suggests: their words are known names. None overlaps a suggestion.
     One that was sent back to whoever annotated it has the comment as `note`, who sent it as `by`, and the annotation it is
     about: its `spans` and id, which the next one `supersedes`.
     """
@@ -47,6 +55,7 @@ class BatchItem:
     run: int | None
     reason: str
     suggestions: tuple[tuple[int, int, str, float], ...]
+    names: tuple[SuggestedName, ...] = ()
     note: str | None = None
     by: str | None = None
     spans: tuple[tuple[int, int, str], ...] = ()
@@ -69,6 +78,7 @@ class BatchItem:
             "run": self.run,
             "reason": self.reason,
             "suggestions": [list(suggestion) for suggestion in self.suggestions],
+            "names": [[it.start, it.end, it.label, str(it.source), it.seen_in] for it in self.names],
             **(sent_back if self.note is not None else {}),
         }
 
@@ -108,7 +118,8 @@ class ProjectStatus:
 class SyncAnswer:
     """What one sync sends back; `drop` are held sentences that now belong to somebody else.
 
-    `run` is the run whose suggestions people see now; `refreshed` are held sentences as they would be handed out now.
+    `run` is the run whose suggestions people see now, `names` the version of the known names; `refreshed` are held
+    sentences as they would be handed out now, where the tab asked for them or has them with other names.
     """
 
     seq: int
@@ -118,6 +129,7 @@ class SyncAnswer:
     batch: tuple[BatchItem, ...]
     refreshed: tuple[BatchItem, ...]
     run: int | None
+    names: str
     drop: tuple[int, ...]
     done: int
     status: ProjectStatus
@@ -132,6 +144,7 @@ class SyncAnswer:
             "batch": [item.to_dict() for item in self.batch],
             "refreshed": [item.to_dict() for item in self.refreshed],
             "run": self.run,
+            "names": self.names,
             "drop": list(self.drop),
             "done": self.done,
             "status": self.status.to_dict(),
@@ -160,6 +173,7 @@ class Desk:
         self._clock = clock
         self._lock = threading.Lock()
         self._memos: dict[int, _Memo] = {}
+        self._known_names = KnownNames(store, clock)
 
     def sync(self, project: Project, annotator_id: int, request: SyncRequest) -> SyncAnswer:
         """Save the outbox, renew what is held, hand out up to `want` sentences. Raises NotFound if the project is gone."""
@@ -185,7 +199,9 @@ class Desk:
             progress.evaluation_labelled,
         )
         shown = _shown_run(store, project)
-        again = store.held(project.id, request.client, annotator_id) if request.refresh else []
+        names = self._known_names.index(project, at_once=bool(saved))
+        refresh = request.refresh or (bool(kept) and request.names not in (None, names.version))
+        again = store.held(project.id, request.client, annotator_id) if refresh else []
         return SyncAnswer(
             seq=request.seq,
             nonce=request.nonce,
@@ -193,12 +209,13 @@ class Desk:
             rejects=tuple(rejects),
             batch=(
                 *(_returned_item(item, project) for item in returned if item.sentence.id not in held),
-                *(_batch_item(hand_out, project, shown) for hand_out in handed),
+                *(_batch_item(hand_out, project, shown, names) for hand_out in handed),
             ),
             refreshed=tuple(
-                _batch_item(hand_out, project, shown) for hand_out in again if hand_out.sentence.id in kept
+                _batch_item(hand_out, project, shown, names) for hand_out in again if hand_out.sentence.id in kept
             ),
             run=shown,
+            names=names.version,
             drop=tuple(sentence_id for sentence_id in held if sentence_id not in kept | returned_ids),
             done=done,
             status=ProjectStatus(
@@ -255,7 +272,7 @@ class Desk:
         memo = self._memo(project.id)
         if self._clock() - memo.fruitless_at.get(split, float("-inf")) < FRUITLESS_SECONDS:
             return
-        added = _fill_pool(self.store, project) if split is Split.POOL else _fill_reserve(self.store, project)
+        added = fill_pool(self.store, project) if split is Split.POOL else fill_reserve(self.store, project)
         if not added:
             memo.fruitless_at[split] = self._clock()
 
@@ -265,7 +282,7 @@ class Desk:
         memo = self._memo(project.id)
         if not reads or self._clock() - memo.unread_at.get(reads, float("-inf")) < FRUITLESS_SECONDS:
             return 0
-        added = _queue_by_chance(self.store, project, READER_TOP_UP, reads)
+        added = queue_by_chance(self.store, project, READER_TOP_UP, reads)
         if not added:
             memo.unread_at[reads] = self._clock()
         return added
@@ -292,85 +309,6 @@ class Desk:
 def sync(store: Store, project: Project, annotator_id: int, request: SyncRequest) -> SyncAnswer:
     """One sync that remembers nothing from the one before; a server keeps a Desk instead."""
     return Desk(store).sync(project, annotator_id, request)
-
-
-def top_up(store: Store, project_id: int) -> int:
-    """Fill the queues of a project (after an import, and whenever they run low); how many sentences were added.
-
-    The pool's queue gets sentences in random order behind everything a round has ranked, so it is never empty while
-    unlabelled sentences remain and never waits for training. The reserve is queued whole, in an order fixed for ever.
-    """
-    project = store.project(project_id)
-    return _fill_reserve(store, project) + _fill_pool(store, project)
-
-
-def _fill_pool(store: Store, project: Project) -> int:
-    missing = TOP_UP_TO - store.ready(project.id, Split.POOL)
-    return _queue_by_chance(store, project, missing) if missing > 0 else 0
-
-
-def _queue_by_chance(store: Store, project: Project, n: int, reads: Sequence[str] = ()) -> int:
-    """Queue up to `n` sentences of the pool drawn by chance (with `reads`, from what is written in these); how many."""
-    unqueued = sorted(store.unqueued_pool_ids(project.id, reads))
-    if not unqueued:
-        return 0
-    rng = random.Random(f"{project.settings.seed}/queue/{store.max_seq(project.id)}")
-    chosen = of_all_lengths(unqueued, store.lengths(unqueued), min(n, len(unqueued)), rng)
-    items = [
-        QueueItem(
-            sentence_id=sentence_id,
-            origin=Origin.RANDOM,
-            rank=LAST_RANK + place,
-            strategy="random",
-            score=None,
-            propensity=len(chosen) / len(unqueued),
-            run_id=None,
-            round=0,
-            reason=RANDOM_REASON,
-        )
-        for place, sentence_id in enumerate(chosen)
-    ]
-    return store.fill_queue(project.id, items, replace=False)
-
-
-def of_all_lengths(ids: Sequence[int], lengths: Mapping[int, int], n: int, rng: random.Random) -> list[int]:
-    """`n` of the sentences by chance, each as likely as any other; of every three on end, one of each third by length.
-
-    Stratified so, what is labelled before there is a tagger to ask has short and long sentences however few it is.
-    """
-    by_length = sorted(rng.sample(ids, len(ids)), key=lengths.__getitem__)
-    size = -(-len(ids) // LENGTH_CLASSES)
-    thirds = [
-        rng.sample(third, len(third))
-        for start in range(0, len(ids), size)
-        if (third := by_length[start : start + size])
-    ]
-    order = [each for row in zip_longest(*thirds) for each in rng.sample(row, len(row)) if each is not None]
-    return order[:n]
-
-
-def _fill_reserve(store: Store, project: Project) -> int:
-    items = [
-        QueueItem(
-            sentence_id=sentence.id,
-            origin=Origin.EVALUATION,
-            rank=_reserve_rank(project.split_salt, sentence.id),
-            strategy="random",
-            score=None,
-            propensity=None,
-            run_id=None,
-            round=0,
-            reason=RANDOM_REASON,
-        )
-        for sentence in store.sentences(project.id, Split.RESERVE)
-        if sentence.duplicate_of is None
-    ]
-    return store.fill_queue(project.id, items, replace=False) if items else 0
-
-
-def _reserve_rank(salt: str, sentence_id: int) -> int:
-    """A place in an order that looks random and stays the same when more sentences are imported."""
-    return int.from_bytes(hashlib.sha256(f"{salt}/reserve/{sentence_id}".encode()).digest()[:4]) >> 1
 
 
 def _is_evaluation_place(place: int) -> bool:
@@ -421,11 +359,12 @@ def _returned_item(item: SentBack, project: Project) -> BatchItem:
     )
 
 
-def _batch_item(hand_out: HandOut, project: Project, shown_run: int | None) -> BatchItem:
+def _batch_item(hand_out: HandOut, project: Project, shown_run: int | None, names: NameIndex) -> BatchItem:
     sentence, suggestion = hand_out.sentence, hand_out.suggestion
     shown = suggestion if suggestion is not None and suggestion.run_id == shown_run else None
     if is_withheld(project, sentence.id):
         shown = None
+    sure = [] if shown is None else [it for it in shown.spans if it.confidence >= project.settings.suggestion_threshold]
     return BatchItem(
         id=sentence.id,
         tokens=sentence.tokens,
@@ -434,9 +373,6 @@ def _batch_item(hand_out: HandOut, project: Project, shown_run: int | None) -> B
         document=sentence.document,
         run=None if shown is None else shown.run_id,
         reason=hand_out.reason,
-        suggestions=tuple(
-            (span.start, span.end, span.label, span.confidence)
-            for span in (() if shown is None else shown.spans)
-            if span.confidence >= project.settings.suggestion_threshold
-        ),
+        suggestions=tuple((span.start, span.end, span.label, span.confidence) for span in sure),
+        names=names_to_show(hand_out, project, names, None if shown is None else tuple(sure)),
     )

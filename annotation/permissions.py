@@ -18,6 +18,7 @@ class Action(StrEnum):
     REVIEW = "decide about what others have labelled"
     EXPORT = "export the project"
     IMPORT = "import sentences"
+    LIST_NAMES = "change the list of names"
     FREEZE = "freeze the data under a name"
     TRAIN = "start a training"
     TRAIN_FINALLY = "release the evaluation sentences into a final training"
@@ -40,6 +41,7 @@ IN_PROJECT: dict[Action, frozenset[Role]] = {
     Action.REVIEW: CURATORS,
     Action.EXPORT: CURATORS,
     Action.IMPORT: LEADS,
+    Action.LIST_NAMES: LEADS,
     Action.FREEZE: LEADS,
     Action.TRAIN: LEADS,
     Action.TRAIN_FINALLY: LEADS,

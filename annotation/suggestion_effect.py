@@ -70,12 +70,16 @@ class SuggestionEffect:
 def suggestion_effect(
     work: Sequence[SuggestedWork], is_withheld: Callable[[int], bool], threshold: float
 ) -> SuggestionEffect:
-    """Both sides of what people labelled; of a suggestion count the spans at least as sure as today's `threshold`."""
+    """Both sides of what people labelled; of a suggestion count the spans at least as sure as today's `threshold`.
+
+    Sentences with known names alone, which no tagger had read, are on neither side. Names that were shown beside a tagger's
+    suggestion are no part of it, so not of the agreement; but who saved both as they were changed nothing.
+    """
     shown = [item for item in work if item.shown]
     withheld = [
         item for item in work if not item.shown and item.suggestion is not None and is_withheld(item.sentence_id)
     ]
-    blind = sum(not item.shown for item in work)
+    blind = sum(not item.shown and not item.names for item in work)
     both = _Measured.of(shown, threshold, seed=0), _Measured.of(withheld, threshold, seed=1)
     return SuggestionEffect(
         blind_share=blind / len(work) if work else 0.0,
@@ -154,7 +158,8 @@ class _Measured:
         timed = [item for item in work if 0 < item.seconds <= IDLE_SECONDS]
         suggested = [_spans(item, threshold) for item in work]
         counts = entity_counts([item.spans for item in work], suggested).astype(np.float64)
-        same = [set(item.spans) == set(spans) for item, spans in zip(work, suggested, strict=True)]
+        names = [{Span(name.start, name.end, name.label) for name in item.names} for item in work]
+        same = [set(item.spans) == {*its, *known} for item, its, known in zip(work, suggested, names, strict=True)]
         a_word = np.array([item.seconds / item.words for item in timed])
         return cls(
             sentences=len(work),

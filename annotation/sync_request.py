@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from maner_core.errors import InvalidInput, ManerError
 from maner_core.spans import Span
-from storage import AnnotationDraft, SkipReason, Status
+from storage import AnnotationDraft, NameSource, SkipReason, Status, SuggestedName
 
 PROTOCOL = 1  # one more whenever an open page of the last release could not go on with this one; sync.js has it too
 MAX_OUTBOX = 200  # annotations in one request; a longer outbox is sent in slices, oldest first
@@ -31,7 +31,8 @@ class OutdatedPage(ManerError):
 class SyncRequest:
     """One sync of one tab: `outbox` is finished work, `have` the sentences it holds, `want` how many it would hold.
 
-    `refresh` asks for the held ones again, because another run suggests now.
+    `refresh` asks for the held ones again, because another run suggests now; `names` is the version of the known names
+    that the tab has (None: a page of an earlier release, which knows of none).
     """
 
     seq: int
@@ -41,6 +42,7 @@ class SyncRequest:
     have: tuple[int, ...]
     want: int
     refresh: bool = False
+    names: str | None = None
 
     @classmethod
     def parse(cls, body: object) -> "SyncRequest":
@@ -60,6 +62,7 @@ class SyncRequest:
             have=tuple(dict.fromkeys(have)),
             want=_integer(fields.get("want", 20), "want", 0, MAX_WANT),
             refresh=_boolean(fields.get("refresh", False), "refresh"),
+            names=None if fields.get("names") is None else _text(fields["names"], "names", MAX_NAME),
         )
 
 
@@ -85,7 +88,16 @@ def _draft(value: object, where: str) -> AnnotationDraft:
         suggestion_run=None if run is None else _integer(run, f"{where}.run", 0, MAX_ID),
         supersedes=None if supersedes is None else _text(supersedes, f"{where}.supersedes", MAX_NAME, empty=False),
         skip_reason=None if reason is None else SkipReason(str(reason)),
+        names_shown=_list(fields, "names", MAX_SPANS, _name, where) if "names" in fields else (),
     )
+
+
+def _name(value: object, where: str) -> SuggestedName:
+    if not isinstance(value, list) or len(value) != 5 or value[3] not in list(NameSource):
+        raise InvalidInput(f"{where} must be [start, end, label, {' or '.join(NameSource)}, sentence]")
+    span = _span(value[:3], where)
+    seen_in = None if value[4] is None else _integer(value[4], f"{where}[4]", 0, MAX_ID)
+    return SuggestedName(span.start, span.end, span.label, NameSource(value[3]), seen_in)
 
 
 def _span(value: object, where: str) -> Span:

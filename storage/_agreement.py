@@ -21,6 +21,7 @@ def doubled(connection: Connection, project_id: int) -> list[DoubledSentence]:
         Annotations.sentence_id.in_(drawn),
         Annotations.imported.is_(False),
         Annotations.suggestion_run.is_(None),
+        Annotations.names_shown.is_(None),
         ~decided_before,
     )
     annotations = _gold.newest_annotations(connection, independent)

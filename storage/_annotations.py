@@ -12,8 +12,9 @@ from maner_core.errors import InvalidSpans
 from maner_core.spans import Span, validate_spans
 from storage import _overlap, _projects
 from storage._checks import LARGEST_ID, known_ids, unstorable
+from storage._names import names_columns
 from storage.database import MANY_ROWS, insert_rows, now, refresh_statistics
-from storage.records import AnnotationDraft, Origin, Rejection, SkipReason, Split, Status
+from storage.records import AnnotationDraft, Origin, Rejection, SkipReason, Split, Status, SuggestedName
 from storage.tables import Annotations, AnnotationSpans, Queue, Runs, Selections, Sentences
 
 # The statements are built once: building one takes several times as long as running it.
@@ -149,6 +150,10 @@ def _problem(draft: AnnotationDraft, annotator_id: int, known: _Known) -> str | 
         return "an evaluation sentence is labelled without suggestions; reload the page and label it again"
     if draft.suggestion_run is not None and draft.suggestion_run not in known.runs:
         return f"this project has no run {draft.suggestion_run}; reload the page"
+    if draft.names_shown and sentence.split is Split.RESERVE:
+        return "an evaluation sentence is labelled without known names; reload the page and label it again"
+    if any(not 0 <= name.start < name.end <= sentence.n_tokens for name in draft.names_shown):
+        return "a name that was shown lies outside the sentence; reload the page and label it again"
     superseded = known.authors.get(draft.supersedes) if draft.supersedes else None
     if superseded is not None and superseded != (annotator_id, draft.sentence_id):
         return "the annotation to be replaced is another person's or another sentence's; label the sentence anew"
@@ -184,6 +189,7 @@ def _insert_drafts(
                 created_at=at,
                 comment=draft.comment,
                 suggestion_run=draft.suggestion_run,
+                names_shown=draft.names_shown,
                 milliseconds=draft.milliseconds,
                 supersedes=supersedes,
                 skip_reason=draft.skip_reason,
@@ -211,6 +217,7 @@ def _row(
     created_at: datetime,
     comment: str = "",
     suggestion_run: int | None = None,
+    names_shown: tuple[SuggestedName, ...] = (),
     milliseconds: int = 0,
     supersedes: str | None = None,
     skip_reason: SkipReason | None = None,
@@ -227,6 +234,7 @@ def _row(
         "skip_reason": None if skip_reason is None else skip_reason.value,
         "comment": comment,
         "suggestion_run": suggestion_run,
+        "names_shown": names_columns(names_shown),
         "milliseconds": milliseconds,
         "client_time": client_time,
         "created_at": created_at,

@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
 from sqlalchemy.orm import aliased
 
 from maner_core.spans import Span
+from storage._names import names_record
 from storage.database import chunks
 from storage.records import Annotation, Origin, SkipReason, Split, Status
 from storage.review_records import Decision, DecisionKind, Gold, GoldRule, Moment
@@ -34,6 +35,7 @@ ANNOTATION_COLUMNS = (
     Annotations.comment,
     Annotations.origin,
     Annotations.suggestion_run,
+    Annotations.names_shown,
     Annotations.milliseconds,
     Annotations.client_time,
     Annotations.created_at,
@@ -190,6 +192,7 @@ def _annotation(row: Any, spans: tuple[Span, ...]) -> Annotation:
         comment=row.comment,
         origin=Origin(row.origin),
         suggestion_run=row.suggestion_run,
+        names_shown=names_record(row.names_shown),
         milliseconds=row.milliseconds,
         client_time=row.client_time,
         created_at=row.created_at,

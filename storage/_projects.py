@@ -12,7 +12,7 @@ from storage._checks import check_settings, refuse_unstorable
 from storage.database import now, upsert
 from storage.records import Annotator, Label, Project, ProjectSettings, Role, SuggestWhen
 from storage.review_tables import GoldDecisionSpans
-from storage.tables import AnnotationSpans, Annotators, Labels, Projects, Roles, ServingRuns
+from storage.tables import AnnotationSpans, Annotators, Labels, ListedNames, Projects, Roles, ServingRuns
 
 PLAIN_SETTINGS = (
     "language",
@@ -208,6 +208,12 @@ def _remove_labels(connection: Connection, project_id: int, names: set[str]) -> 
     used = sorted(connection.execute(select(Labels.name).where(*these, is_used)).scalars())
     if used:
         raise Refused(f"the labels {', '.join(used)} stand in saved annotations and cannot be removed; keep them")
+    is_listed = exists().where(ListedNames.project_id == Labels.project_id, ListedNames.label == Labels.name)
+    listed = sorted(connection.execute(select(Labels.name).where(*these, is_listed)).scalars())
+    if listed:
+        raise Refused(
+            f"the labels {', '.join(listed)} stand in the list of names and cannot be removed; replace the list first"
+        )
     connection.execute(delete(Labels).where(*these))
 
 

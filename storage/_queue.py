@@ -108,6 +108,7 @@ HAND_OUTS = (
         Selections.origin,
         Selections.run_id.label("selected_by"),
         Selections.reason,
+        Selections.seats,
         Suggestions.run_id,
         Suggestions.sentence_id,
         Suggestions.spans,
@@ -283,6 +284,7 @@ def _hand_out(row: Any) -> HandOut:
         run_id=row.selected_by,
         reason=row.reason,
         suggestion=None if row.run_id is None else suggestion_record(row),
+        seats=row.seats,
     )
 
 

@@ -357,6 +357,15 @@ def lengths(connection: Connection, ids: Sequence[int]) -> dict[int, int]:
     return found
 
 
+def tokens(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """The words of each of these sentences."""
+    found: dict[int, tuple[str, ...]] = {}
+    for chunk in chunks(list(ids)):
+        rows = connection.execute(select(Sentences.id, Sentences.tokens).where(Sentences.id.in_(chunk)))
+        found.update({row.id: tuple(row.tokens) for row in rows})
+    return found
+
+
 def written_in_counts(connection: Connection, project_id: int) -> dict[str, int]:
     """How many sentences are written in what: languages and scripts, the commonest first."""
     statement = (

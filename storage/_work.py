@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from maner_core.spans import Span
+from storage._names import names_record
 from storage.database import chunks
 from storage.evaluation_records import SuggestedWork
 from storage.records import RunState, Split, Status, SuggestedSpan
@@ -35,6 +36,7 @@ def suggested_work(connection: Connection, project_id: int) -> list[SuggestedWor
         Annotations.sentence_id,
         Annotations.annotator_id,
         Annotations.suggestion_run,
+        Annotations.names_shown,
         Annotations.milliseconds,
         Annotations.created_at,
         Sentences.n_tokens,
@@ -63,6 +65,7 @@ def suggested_work(connection: Connection, project_id: int) -> list[SuggestedWor
             seconds=row.milliseconds / 1000,
             spans=tuple(spans.get(row.seq, ())),
             shown=row.suggestion_run is not None,
+            names=names_record(row.names_shown),
             suggestion=None if run is None else said.get((run, row.sentence_id)),
             created_at=row.created_at,
         )

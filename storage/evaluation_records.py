@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from maner_core.spans import Span
-from storage.records import SuggestedSpan
+from storage.records import SuggestedName, SuggestedSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,7 @@ class SuggestedWork:
     """A sentence of the pool that somebody labelled for the first time, and what a run said of it.
 
     Where none was `shown`, `suggestion` is what could have been: that of the newest run that served by then, or None.
+    `names` were on the screen because they were known, with or without a run's suggestion.
     """
 
     sentence_id: int
@@ -23,6 +24,7 @@ class SuggestedWork:
     shown: bool
     suggestion: tuple[SuggestedSpan, ...] | None
     created_at: datetime
+    names: tuple[SuggestedName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

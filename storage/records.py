@@ -253,6 +253,32 @@ class Sentence:
 # Annotations.
 
 
+class NameSource(StrEnum):
+    """Where a suggestion comes from that no tagger made."""
+
+    LIST = "list"  # the lead's list of names
+    SEEN = "seen"  # people have marked the name, or another form of it, in another sentence
+
+
+@dataclass(frozen=True, slots=True)
+class ListedName:
+    """A name of the lead's list, as it is written in sentences."""
+
+    name: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestedName:
+    """A span that is suggested because its words are a known name; `seen_in` is the sentence where people marked it."""
+
+    start: int
+    end: int
+    label: str
+    source: NameSource
+    seen_in: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class AnnotationDraft:
     """What an annotator submits; `id` is made by the client and makes saving idempotent."""
@@ -267,6 +293,7 @@ class AnnotationDraft:
     suggestion_run: int | None  # the run whose suggestion was on the screen
     supersedes: str | None  # the annotation this one replaces (undo)
     skip_reason: SkipReason | None = None
+    names_shown: tuple[SuggestedName, ...] = ()  # known names that were on the screen beside the run's suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +314,7 @@ class Annotation:
     created_at: datetime
     supersedes: str | None
     skip_reason: SkipReason | None = None
+    names_shown: tuple[SuggestedName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,13 +394,17 @@ class QueueItem:
 
 @dataclass(frozen=True, slots=True)
 class HandOut:
-    """A sentence leased to one tab; suggestion comes from the serving run and is None for the reserve."""
+    """A sentence leased to one tab; suggestion comes from the serving run and is None for the reserve.
+
+    `seats` people are to label it; where they are several, nothing is suggested to any.
+    """
 
     sentence: Sentence
     origin: Origin
     run_id: int | None
     reason: str
     suggestion: Suggestion | None
+    seats: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from storage.database import Database
 from storage.evaluation_store import EvaluationStore
 from storage.final_store import FinalStore
 from storage.migrations import migrate
+from storage.name_store import NameStore
 from storage.records import (
     AnnotationDraft,
     Annotator,
@@ -60,7 +61,7 @@ ROWS_PER_WRITE = 1_000  # of a long write, so that annotators never wait for the
 T = TypeVar("T")
 
 
-class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, ReviewStore):
+class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, NameStore, ReviewStore):
     """A database of projects; safe to share between threads."""
 
     def __init__(self, url: str) -> None:
@@ -168,6 +169,10 @@ class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, ReviewStore)
     def lengths(self, sentence_ids: Sequence[int]) -> dict[int, int]:
         """Words of each of these sentences, by id."""
         return self._database.read(_sentences.lengths, sentence_ids)
+
+    def tokens(self, sentence_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        """The words of each of these sentences, by id."""
+        return self._database.read(_sentences.tokens, sentence_ids)
 
     def written_in(self, project_id: int) -> dict[str, int]:
         """How many sentences are written in what (Sentence.written_in), the commonest first."""

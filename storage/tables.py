@@ -161,6 +161,21 @@ class Labels(Base):
     position: Mapped[int]
 
 
+class ListedNames(Base):
+    """A name that a lead knows to occur in the sentences, as it is written there, and its label."""
+
+    __tablename__ = "listed_names"
+    __table_args__ = (
+        PrimaryKeyConstraint("project_id", "name"),
+        ForeignKeyConstraint(["project_id", "label"], ["labels.project_id", "labels.name"]),
+        CheckConstraint("length(name) > 0", name="name_not_empty"),
+    )
+    project_id: Mapped[int] = mapped_column(RowId)
+    name: Mapped[str] = mapped_column(String(300))
+    label: Mapped[str] = mapped_column(String(100))
+    added_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class Annotators(Base):
     """A person; `name_key` is the name as compared: trimmed, case folded."""
 
@@ -460,6 +475,7 @@ class Annotations(Base):
         one_of("origin", "random", "active", "evaluation", "import"),
         origin_matches_split(),
         CheckConstraint("split = 'pool' OR suggestion_run IS NULL", name="no_suggestion_for_reserve"),
+        CheckConstraint("split = 'pool' OR names_shown IS NULL", name="no_names_for_reserve"),
         CheckConstraint("length(id) > 0", name="id_not_empty"),
         CheckConstraint("milliseconds >= 0", name="milliseconds"),
         Index(None, "sentence_id", "seq"),
@@ -478,6 +494,8 @@ class Annotations(Base):
     skip_reason: Mapped[str | None] = mapped_column(String(20))
     comment: Mapped[str] = mapped_column(Text)
     suggestion_run: Mapped[int | None] = mapped_column(RowId)
+    # Names on the screen that no tagger suggested, as [start, end, label, source, sentence] lists.
+    names_shown: Mapped[list[list[Any]] | None] = mapped_column(JSON(none_as_null=True))
     milliseconds: Mapped[int] = mapped_column(BigInteger)
     client_time: Mapped[datetime] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

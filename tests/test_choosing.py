@@ -13,8 +13,8 @@ from loop_helpers import draft, label, make_project, open_store, queue_items, ru
 from stub_tagger import STUB, StubPrediction, StubTagger
 
 from annotation.choosing import replayed
-from annotation.hand_out import of_all_lengths, top_up
 from annotation.loop import run_round
+from annotation.queue_filling import of_all_lengths, top_up
 from annotation.quick_scorer import for_a_lead, in_words, rank_correlation
 from annotation.sampling import Cost, SelectionRule
 from annotation.tagging import LoadedTagger, Tools

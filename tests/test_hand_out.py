@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from annotation.hand_out import EVALUATION_TARGET, Desk, SyncAnswer, sync, top_up
+from annotation.hand_out import EVALUATION_TARGET, Desk, SyncAnswer, sync
+from annotation.queue_filling import top_up
 from annotation.sampling import RANDOM_REASON
 from annotation.sync_request import SyncRequest
 from maner_core.errors import NotFound

@@ -24,9 +24,9 @@ from loop_helpers import (
 from stub_tagger import STUB, StubTagger
 
 from annotation.choosing import SHORTEST_QUEUE
-from annotation.hand_out import top_up
 from annotation.loop import STOPPED, plain_words, run_round, run_seed
 from annotation.phases import RoundProgress
+from annotation.queue_filling import top_up
 from annotation.sampling import ACQUISITION_FUNCTIONS, QUERY_STRATEGIES, SelectionRule
 from annotation.serving import KEPT_RUNS, choose_run, evaluate, f1_history, prune_checkpoints, run_folder
 from annotation.tagging import LoadedTagger, Tools

@@ -162,3 +162,24 @@ def test_why_a_download_was_refused_is_said_on_the_page(store: Store, project: P
 def plain_text(app: AppTest) -> str:
     """What is said, without the signs that keep Markdown away."""
     return said(app).replace("\\", "")
+
+
+def test_a_lead_gives_a_list_of_names_and_takes_it_away(store: Store, project: Project) -> None:
+    def give(content: bytes) -> AppTest:
+        app = data_page(store)
+        app.file_uploader[1].set_value([("places.tsv", content, "text/plain")])
+        app.run()
+        return app.button(key="use_names").click().run()
+
+    app = give(b"Mji3\tLOC\nAsha LOC\n")
+    assert "has 1 columns" in app.error[0].value
+    assert store.listed_names(project.id) == []
+    app = give(b"Mji3\tLOC\n=Asha\tPER\n")
+    assert not app.exception
+    assert [(it.name, it.label) for it in store.listed_names(project.id)] == [("=Asha", "PER"), ("Mji3", "LOC")]
+    table = next(frame.value for frame in app.dataframe if "Label" in frame.value)
+    assert list(table["Name"]) == ["'=Asha", "Mji3"]
+    app.button(key="remove_names").click().run()
+    assert not app.exception
+    assert store.listed_names(project.id) == []
+    assert all(button.key != "remove_names" for button in app.button)

@@ -17,8 +17,8 @@ from streamlit.testing.v1 import AppTest
 from annotation.access import Access
 from annotation.account_routes import COOKIE
 from annotation.api import Api, mint_token
-from annotation.hand_out import top_up
 from annotation.labels import make_labels
+from annotation.queue_filling import top_up
 from annotation.ui import session
 from storage import NewSentence, Project, ProjectSettings, Role, Status, Store
 

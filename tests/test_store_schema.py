@@ -190,6 +190,7 @@ def example_rows(store: Store, raw: RawDatabase) -> dict[str, Row]:
             "description": "",
             "position": 9,
         },
+        "listed_names": {"project_id": project.id, "name": "Mwanza", "label": "LOC", "added_at": at},
         "runs": {
             "project_id": project.id,
             "round": 1,

@@ -11,7 +11,8 @@ from scipy.stats import bootstrap
 from streamlit.testing.v1 import AppTest
 
 from annotation.blind import is_withheld
-from annotation.hand_out import Desk, top_up
+from annotation.hand_out import Desk
+from annotation.queue_filling import top_up
 from annotation.suggestion_effect import FEWEST_COMPARED, Estimate, in_words, suggestion_effect
 from annotation.sync_request import SyncRequest
 from maner_core.spans import Span

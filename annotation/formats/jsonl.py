@@ -26,12 +26,13 @@ from maner_core.errors import FormatError, InvalidInput
 from maner_core.spans import Span, validate_spans
 
 if TYPE_CHECKING:
-    from storage import Annotation, ExportRow, Gold, Project, Suggestion
+    from storage import Annotation, ExportRow, Gold, Project, SuggestedName, Suggestion
 
 _READ = {"text", "text_is_source", "tokens", "spans", "label", "labels", "status", "answer", "split", "doc_id", "meta"}
 _WRITTEN_ONLY = {
     "id", "sent_no", "source", "lang", "script", "annotator", "annotation_id", "started_at", "submitted_at",
-    "active_ms", "sampling", "suggestions_shown", "suggestion", "guideline_version", "comment", "duplicate_of", "gold",
+    "active_ms", "sampling", "suggestions_shown", "names_shown", "suggestion", "guideline_version", "comment",
+    "duplicate_of", "gold",
 }  # fmt: skip
 _FOREIGN_SPANS = {"annotations", "entities", "completions", "result"}
 _ANSWERS = {"accept": LABELLED, "reject": "skipped", "ignore": "skipped"}
@@ -274,7 +275,8 @@ def _fields(row: "ExportRow", project: "Project", sentence_number: int) -> dict[
     }
     if annotation is not None and row.gold is not None:
         threshold = project.settings.suggestion_threshold
-        fields["spans"] = [_written_span(span, starts, shown, threshold) for span in row.gold.spans]
+        names = annotation.names_shown
+        fields["spans"] = [_written_span(span, starts, shown, threshold, names) for span in row.gold.spans]
         fields |= _who_and_when(annotation, row.annotator)
         fields["gold"] = _gold(row.gold, row.names)
     if row.queue is not None or annotation is not None:
@@ -290,10 +292,13 @@ def _fields(row: "ExportRow", project: "Project", sentence_number: int) -> dict[
     return fields
 
 
-def _written_span(span: Span, starts: Starts, shown: "Suggestion | None", threshold: float) -> dict[str, Any]:
+def _written_span(
+    span: Span, starts: Starts, shown: "Suggestion | None", threshold: float, names: Sequence["SuggestedName"] = ()
+) -> dict[str, Any]:
     """A span with its offsets, and whether a person made it, accepted it as suggested, or changed a suggestion.
 
-    Suggested spans below the project's threshold (as it is today) were not on the screen.
+    Suggested spans below the project's threshold (as it is today) were not on the screen. Of the known `names` that were,
+    one accepted as it stood has the origin `listed` or `seen`: no model suggested it.
     """
     same = near = None
     for suggested in shown.spans if shown else ():
@@ -303,13 +308,16 @@ def _written_span(span: Span, starts: Starts, shown: "Suggestion | None", thresh
             same = suggested
         elif suggested.start < span.end and span.start < suggested.end:
             near = suggested
+    known = next((it for it in names if (it.start, it.end, it.label) == (span.start, span.end, span.label)), None)
+    changed = near or any(it.start < span.end and span.start < it.end for it in names)
+    by_name = None if known is None else "listed" if known.source == "list" else "seen"
     return {
         "start": starts[span.start][0] if starts else None,
         "end": starts[span.end - 1][1] if starts else None,
         "token_start": span.start,
         "token_end_exclusive": span.end,
         "label": span.label,
-        "origin": "suggested" if same else "edited" if near else "manual",
+        "origin": "suggested" if same else by_name or ("edited" if changed else "manual"),
         "score": same.confidence if same else None,
         "model_version": shown.run_id if shown and (same or near) else None,
     }
@@ -323,6 +331,11 @@ def _who_and_when(annotation: "Annotation", annotator: str | None) -> dict[str, 
         "submitted_at": _time(annotation.client_time),
         "active_ms": annotation.milliseconds,
         "suggestions_shown": annotation.suggestion_run is not None,
+        "names_shown": [
+            {"token_start": it.start, "token_end_exclusive": it.end, "label": it.label, "source": str(it.source)}
+            | ({} if it.seen_in is None else {"seen_in": it.seen_in})
+            for it in annotation.names_shown
+        ],
         "guideline_version": None,
         "comment": annotation.comment,
     }

@@ -10,8 +10,8 @@ from uuid import NAMESPACE_OID, uuid5
 import numpy as np
 
 from annotation.formats import ReadSentence
-from annotation.hand_out import top_up
 from annotation.labels import make_labels
+from annotation.queue_filling import top_up
 from annotation.sampling import HARD_PACE, Cost, Pool, mnlp
 from annotation.simulation.config import AnnotatorNoise, SimulationConfig
 from annotation.simulation.points import Point

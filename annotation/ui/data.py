@@ -9,11 +9,12 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from annotation.exporting import REFUSED_EXPORT, ExportOptions, export_stream
 from annotation.formats import EXPORT_FORMATS, IMPORT_FORMATS, SourceFile
-from annotation.hand_out import top_up
 from annotation.importing import ImportReport, UseAs, import_files
 from annotation.permissions import Action
+from annotation.queue_filling import top_up
 from annotation.snapshots import compare
 from annotation.ui import navigation
+from annotation.ui.name_section import name_section
 from annotation.ui.session import allow, allows, base_path, current_project, current_store
 from annotation.ui.text import cell, counted, plain
 from maner_core.errors import ManerError
@@ -75,6 +76,8 @@ def page() -> None:
         _flagged(store, project)
     if allows(Action.IMPORT, project.id):
         _import(store, project)
+    if allows(Action.LIST_NAMES, project.id):
+        name_section(store, project)
     if progress.sentences and allows(Action.EXPORT, project.id):
         _export(store, project)
         _snapshots(store, project)

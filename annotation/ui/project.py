@@ -221,7 +221,8 @@ def _suggestions(settings: ProjectSettings, start: ProjectSettings, key: str) ->
         format_func=_SUGGEST.__getitem__,
         key=f"suggest_{key}",
         help="Earned: F1 is at least 50 % with 95 % certainty, on 50 evaluation sentences or more. "
-        "Evaluation sentences never show any.",
+        "Names of the list and names marked elsewhere do not wait for that. Never keeps these back, too. Evaluation "
+        "sentences never show any.",
     )
     threshold = right.slider(
         "Show names the model is at least so sure of",

@@ -37,7 +37,8 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from annotation.account_routes import COOKIE
-from annotation.hand_out import LOW_WATER, top_up
+from annotation.hand_out import LOW_WATER
+from annotation.queue_filling import top_up
 from storage import Project, Role, Split, Store
 
 app = typer.Typer(add_completion=False)

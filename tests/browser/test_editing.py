@@ -156,6 +156,22 @@ def test_a_suggestion_is_a_suggestion_until_a_person_takes_it(fake: StartFake, o
     assert saved["run"] == 1
 
 
+def test_a_known_name_says_where_it_comes_from(fake: StartFake, open_editor: OpenEditor) -> None:
+    names = [[0, 1, "PER", "list", None], [2, 3, "LOC", "seen", 17]]
+    server = fake([{"tokens": ["Asha", "yuko", "Mombasani"], "names": names}, {"tokens": ["Hapana"]}])
+    editor = open_editor(server.url).ready()
+    assert editor.entities() == ["PER?: Asha", "LOC?: Mombasani"]
+    marks = editor.page.locator(".entity.known .confidence")
+    expect(marks).to_have_text(["from the name list", "seen in sentence 17"])
+    expect(editor.page.locator(".entity").last).to_have_attribute("aria-label", "LOC, suggested, seen in sentence 17")
+    editor.press("1")
+    expect(marks).to_have_text(["seen in sentence 17"])
+    saved = last_saved(server, editor)
+    assert saved["spans"] == [[0, 1, "PER"], [2, 3, "LOC"]]
+    assert (saved["run"], saved["names"]) == (None, names)
+    assert last_saved(server, editor)["names"] == []
+
+
 def test_a_new_run_suggests_in_sentences_held_but_never_on_the_screen(editor: Editor, plain: FakeServer) -> None:
     first = editor.sentence()
     editor.press("Enter")

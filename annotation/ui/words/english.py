@@ -109,6 +109,8 @@ WORDS = {
     "discard": "Discard",
     "remove": "Remove",
     "suggested": "suggested",
+    "from_list": "from the name list",
+    "seen_in": "seen in sentence {n}",
     "removed": "Removed",
     "undone": "Undone",
     "back": "Back to the sentence before",

@@ -110,6 +110,8 @@ WORDS = {
     "discard": "Tupa",
     "remove": "Ondoa",
     "suggested": "imependekezwa",
+    "from_list": "kutoka orodha ya majina",
+    "seen_in": "limeonekana katika sentensi {n}",
     "removed": "Imeondolewa",
     "undone": "Imetenduliwa",
     "back": "Kurudi kwenye sentensi iliyotangulia",

@@ -82,7 +82,7 @@ class SentenceView {
   }
 
   #wrap(span) {
-    const entity = element("span", span.suggested ? "entity suggested" : "entity");
+    const entity = element("span", `entity${span.suggested ? " suggested" : ""}${span.source ? " known" : ""}`);
     entity.dataset.label = span.label;
     entity.setAttribute("role", "group");
     const label = this.labels.find((candidate) => candidate.name === span.label);
@@ -90,10 +90,8 @@ class SentenceView {
     const sure = span.suggested && span.confidence != null;
     // The surer the tagger, the fuller the shade: 6 % to 26 %.
     if (sure) entity.style.setProperty("--shade", `${Math.round(6 + 20 * span.confidence)}%`);
-    entity.setAttribute(
-      "aria-label",
-      span.suggested ? `${span.label}, ${say("suggested")}${sure ? `, ${percent(span.confidence)}` : ""}` : span.label,
-    );
+    const said = [span.label, span.suggested && say("suggested"), sure && percent(span.confidence), whence(span)];
+    entity.setAttribute("aria-label", said.filter(Boolean).join(", "));
     this.words[span.start].before(entity);
     for (let i = span.start; i < span.end; i++) {
       entity.append(this.words[i]);
@@ -110,6 +108,7 @@ class SentenceView {
     // The word joiner keeps the tag on the line of the last word, in every script.
     tag.append("\u2060", element("b", "", span.label));
     if (sure) tag.append(element("span", "confidence", percent(span.confidence)));
+    if (span.source) tag.append(element("bdi", "confidence", whence(span)));
     const remove = element("span", "remove", "×");
     remove.title = say("remove");
     remove.dataset.start = span.start;
@@ -150,6 +149,10 @@ class SentenceView {
     else if (word.bottom + margin > view.bottom) scroller.scrollTop += word.bottom + margin - view.bottom;
   }
 }
+
+// Where a known name comes from, in words; "" for everything else.
+const whence = ({ source, seenIn }) =>
+  source === "list" ? say("from_list") : source === "seen" ? say("seen_in", { n: seenIn }) : "";
 
 function element(name, className = "", text = null) {
   const made = document.createElement(name);

@@ -19,6 +19,7 @@ class Session {
     this.history = this.memory.history.map((kept) => ({ ...emptyItem(kept.sentence), ...kept }));
     this.historyChanged = false;
     this.run = null; // whose suggestions people see now
+    this.names = null; // the version of the known names that the sentences here were handed out with
     this.open = null;
     this.visible = false;
     const draft = this.memory.draft;
@@ -39,8 +40,9 @@ class Session {
     return this.outbox.oldest(Infinity).filter((annotation) => !annotation.supersedes).length;
   }
 
-  receive(batch, run) {
+  receive(batch, run, names) {
     this.run = run;
+    this.names = names;
     this.#takeBack(batch);
     const known = new Set([...this.queue, ...this.history].map((item) => item.sentence.id));
     if (this.open) known.add(this.open.sentence.id);
@@ -218,6 +220,7 @@ class Session {
       time: Math.max(Date.now(), before ? before.time + 1 : 0),
       milliseconds: Math.round(item.milliseconds),
       run: item.sentence.run,
+      names: item.sentence.names ?? [],
       supersedes: before?.id ?? item.sentence.supersedes ?? null,
     };
     this.outbox.put(annotation);

@@ -1,7 +1,8 @@
 // Span arithmetic. Pure functions on plain data, no DOM, no state.
 //
 // A span is {start, end, label} over token positions, end exclusive, as everywhere in the tool. A span the tagger
-// proposed also has `suggested: true` and `confidence` (0 to 1); what a person made or touched has neither.
+// proposed also has `suggested: true` and `confidence` (0 to 1), a known name `suggested: true` and `source`: "list", or
+// "seen" with the sentence `seenIn`. What a person made or touched has none of these.
 // Lists of spans are ordered, never overlap and are never changed in place, so an undo step is a reference.
 
 const overlaps = (span, start, end) => span.start < end && start < span.end;
@@ -28,9 +29,11 @@ const plainSpans = (spans) => spans.map(({ start, end, label }) => [start, end, 
 // The suggestions of a sentence as spans to start from. A label the project no longer has cannot be saved: left out.
 function suggestedSpans(sentence, labels) {
   const known = new Set(labels.map((label) => label.name));
-  return sentence.suggestions
-    .filter(([, , label]) => known.has(label))
-    .map(([start, end, label, confidence]) => ({ start, end, label, confidence, suggested: true }))
+  const byTagger = sentence.suggestions.map(([start, end, label, confidence]) => ({ start, end, label, confidence }));
+  const byName = sentence.names?.map(([start, end, label, source, seenIn]) => ({ start, end, label, source, seenIn }));
+  return [...byTagger, ...(byName ?? [])]
+    .filter(({ label }) => known.has(label))
+    .map((span) => ({ ...span, suggested: true }))
     .sort((a, b) => a.start - b.start);
 }
 

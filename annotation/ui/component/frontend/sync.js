@@ -74,6 +74,7 @@ class Sync {
       outbox: outbox.oldest(this.atOnce),
       have: held,
       refresh: this.session.stale,
+      names: this.session.names,
       want: !this.watched ? 0 : held.length <= Sync.LOW ? Sync.WANT : 0,
     };
     this.inFlight = request;
@@ -156,13 +157,15 @@ class Sync {
     // A late answer still says what was saved, but the sentences in it have been asked for again since.
     if (!this.#answersThis(answer)) return this.onState();
     const { refresh } = this.inFlight;
+    const refreshed = answer.refreshed ?? [];
     this.inFlight = null;
     this.failures = 0;
     this.atOnce = Sync.MOST_AT_ONCE;
     this.answered = true;
     this.#become("ok");
     this.onAnswer(answer);
-    if (refresh) this.session.refresh(answer.refreshed ?? []);
+    // Without being asked, too, where a label has brought new names to the sentences that wait here.
+    if (refresh || refreshed.length) this.session.refresh(refreshed);
     // Send at once what was finished meanwhile, and ask at once for what another run suggests. A queue that stays low is no reason for haste: there is no more.
     if (outbox.size || this.session.stale) this.kick();
     else this.#schedule(Sync.POLL_MS);

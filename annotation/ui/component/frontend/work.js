@@ -13,7 +13,7 @@ class Work {
   keep(answer) {
     this.status = answer.status;
     this.done = answer.done;
-    this.session.receive(answer.batch, answer.run ?? null);
+    this.session.receive(answer.batch, answer.run ?? null, answer.names ?? null);
     this.fate = this.session.drop(answer.drop);
   }
 
