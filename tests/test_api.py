@@ -69,9 +69,21 @@ def test_a_tab_gets_sentences_and_what_it_sends_is_saved(
     client: TestClient, store: Store, project: Project, asha: SignedIn
 ) -> None:
     first = client.post("/api/sync", json=body(), headers=bearer(project, asha)).json()
-    assert set(first) == {"seq", "nonce", "acks", "rejects", "batch", "drop", "done", "run", "refreshed", "status"}
+    assert set(first) == {
+        "seq",
+        "nonce",
+        "acks",
+        "rejects",
+        "batch",
+        "drop",
+        "done",
+        "run",
+        "refreshed",
+        "status",
+        "names",
+    }
     assert set(first["batch"][0]) == {
-        "id", "tokens", "spaces", "direction", "document", "run", "reason", "suggestions",
+        "id", "tokens", "spaces", "direction", "document", "run", "reason", "suggestions", "names",
     }  # fmt: skip
     assert set(first["status"]) == {"labelled", "pool", "left", "evaluation", "until_training", "worker"}
     assert set(first["status"]["worker"]) == {"state", "progress", "seconds_left", "text"}
