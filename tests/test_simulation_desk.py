@@ -104,6 +104,8 @@ def test_a_file_with_too_little_in_it_is_refused_with_what_is_needed() -> None:
         read_labelled(SourceFile("none.conll", conll([(tokens, ()) for tokens, _ in LABELLED])))
     with pytest.raises(InvalidInput, match=r"none\.txt has 0 labelled"):
         read_labelled(SourceFile("none.txt", b"Asha yuko Dodoma\n" * 5))
+    with pytest.raises(InvalidInput, match="big is larger than 20 MB"):
+        read_labelled(SourceFile("big", b"x" * (20 * 2**20 + 1)))
     with pytest.raises(FormatError, match="not UTF-8"):
         read_labelled(SourceFile("latin.conll", b"caf\xe9 O\n"))
 

@@ -45,22 +45,20 @@ def suggestion_section(store: Store, project: Project) -> None:
 
 
 def _row(name: str, arm: Arm) -> dict[str, str | int | float | None]:
+    pace = arm.seconds_per_word
     return {
         "": name,
         "Sentences": arm.sentences,
         "s a sentence": arm.seconds,
-        "s a word": _with_interval(arm.seconds_per_word, "{:.2f}"),
-        "Agreement": _with_interval(arm.agreement, "{:.0%}"),
-        "Saved as suggested": _with_interval(arm.unchanged, "{:.0%}"),
+        "s a word": None if pace is None else f"{pace.value:.2f} ({pace.low:.2f} to {pace.high:.2f})",
+        "Agreement": _percent(arm.agreement),
+        "Saved as suggested": _percent(arm.unchanged),
     }
 
 
-def _with_interval(estimate: Estimate | None, format: str) -> str | None:
-    """`0.52 (0.45 to 0.60)`"""
-    if estimate is None:
-        return None
-    value, low, high = (format.format(number) for number in (estimate.value, estimate.low, estimate.high))
-    return f"{value} ({low} to {high})"
+def _percent(share: Estimate | None) -> str | None:
+    """`52 % (45 to 60)`"""
+    return None if share is None else f"{100 * share.value:.0f} % ({100 * share.low:.0f} to {100 * share.high:.0f})"
 
 
 @st.cache_data(max_entries=20, show_spinner=False, hash_funcs={Project: repr})
