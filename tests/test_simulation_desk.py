@@ -1,5 +1,6 @@
 """Simulations beside the server: one labelled file in two parts, a child process that comes and goes, its result in words."""
 
+import json
 import os
 import signal
 import subprocess
@@ -88,6 +89,13 @@ def test_repetitions_count_once_and_what_is_nearly_the_same_is_in_one_part() -> 
     assert len(to_label) + len(to_measure) == 2 * 298
     of_twins = {tokens[:-1] for tokens, _ in to_label if tokens[-1] == "!"}
     assert of_twins == {tokens for tokens, _ in to_label if tokens[-1] != "!"}
+
+
+def test_what_a_file_calls_its_evaluation_set_is_measured_on(tmp_path: Path) -> None:
+    write_labelled(LABELLED, tmp_path / "export.jsonl")
+    lines = (tmp_path / "export.jsonl").read_text(encoding="utf-8").splitlines()
+    lines[240:] = [json.dumps({**json.loads(line), "split": "reserve"}) for line in lines[240:]]
+    assert read_labelled(SourceFile("export.jsonl", "\n".join(lines).encode())) == (TO_LABEL, TO_MEASURE)
 
 
 def test_the_parts_are_read_back_as_they_were_written(tmp_path: Path) -> None:
@@ -184,27 +192,15 @@ def test_the_advice_is_one_sentence_that_claims_no_more_than_the_interval(found:
 # The process.
 
 
-def test_a_simulation_runs_beside_its_server_and_leaves_its_results(open_desk: Callable[..., Simulations]) -> None:
-    desk = open_desk()
+def test_a_cancelled_one_keeps_what_is_done_and_goes_on_from_there_after_a_restart(
+    open_desk: Callable[..., Simulations], tmp_path: Path
+) -> None:
+    desk = open_desk(5)  # three trainings of the first repetition, and one of the next
     assert desk.standing(1) is None
     desk.start(1, ORDER, TO_LABEL, TO_MEASURE)
     begun = desk.standing(1)
     assert begun is not None
     assert (begun.order, begun.running, begun.rounds) == (ORDER, True, 6)
-    until(lambda: not desk.standing(1).running)  # type: ignore[union-attr]
-    ended = desk.standing(1)
-    assert ended is not None
-    assert (ended.complete, ended.done, ended.failure) == (True, 6, "")
-    assert [match.strategy for match in desk.matches(1)] == ["mnlp"]
-    assert {saving.level for saving in desk.savings(1)} == {0.9, 0.95, 0.98}
-    assert all(desk.table(1, name).startswith(b"set,strategy") for name in RESULTS)
-
-
-def test_a_cancelled_one_keeps_what_is_done_and_goes_on_from_there_after_a_restart(
-    open_desk: Callable[..., Simulations], tmp_path: Path
-) -> None:
-    desk = open_desk(5)  # three trainings of the first repetition, and one of the next
-    desk.start(1, ORDER, TO_LABEL, TO_MEASURE)
     until(lambda: desk.standing(1).done == 4)  # type: ignore[union-attr]
     other_server = open_desk()
     with pytest.raises(Refused, match="cancel it first"):
@@ -220,8 +216,11 @@ def test_a_cancelled_one_keeps_what_is_done_and_goes_on_from_there_after_a_resta
     until(lambda: not other_server.standing(1).running)  # type: ignore[union-attr]
     whole = other_server.standing(1)
     assert whole is not None
-    assert whole.complete
+    assert (whole.complete, whole.done, whole.failure) == (True, 6, "")
     assert whole.points[:3] == first  # with their times: they were not run again
+    assert [match.strategy for match in other_server.matches(1)] == ["mnlp"]
+    assert {saving.level for saving in other_server.savings(1)} == {0.9, 0.95, 0.98}
+    assert all(other_server.table(1, name).startswith(b"set,strategy") for name in RESULTS)
 
 
 def test_it_ends_with_its_server_however_that_ends(open_desk: Callable[..., Simulations], tmp_path: Path) -> None:

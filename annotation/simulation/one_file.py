@@ -32,8 +32,9 @@ Labelled = tuple[tuple[str, ...], tuple[Span, ...]]
 def read_labelled(file: SourceFile) -> tuple[list[Labelled], list[Labelled]]:
     """The labelled sentences of a CoNLL or JSONL file in two parts, to label from and to measure on.
 
-    Each sentence counts once. What is nearly the same, or of one document where there are many, is in one part. Raises
-    InvalidInput (FormatError for what cannot be read) where too little is labelled.
+    Each sentence counts once. What the file calls an evaluation set is measured on, where that is enough; else a fifth. What
+    is nearly the same, or of one document where there are many, is in one part. Raises InvalidInput (FormatError for what
+    cannot be read) where too little is labelled.
     """
     if len(file.data) > LARGEST_FILE * 2**20:
         raise InvalidInput(f"{file.name} is larger than {LARGEST_FILE} MB; take a part of it")
@@ -75,12 +76,14 @@ def _divide(labelled: Sequence[ReadSentence]) -> tuple[list[Labelled], list[Labe
         drawn = np.random.default_rng(0).permutation(len(once))[:MOST_SENTENCES]
         once = [once[place] for place in sorted(drawn.tolist())]
     groups = near_duplicates.group([sentence.tokens for sentence in once], []).groups
+    set_aside = {group for sentence, group in zip(once, groups, strict=True) if sentence.reserved}
+    enough_aside = len(set_aside) >= FEWEST_TO_MEASURE
     by_document = len({sentence.document for sentence in once} - {None}) >= FEWEST_DOCUMENTS
     to_label, to_measure = list[Labelled](), list[Labelled]()
     for sentence, group in zip(once, groups, strict=True):
         document = sentence.document if by_document else None
-        part = to_measure if in_reserve(_SALT, document, group, TEST_SHARE) else to_label
-        part.append((sentence.tokens, sentence.gold or ()))
+        measured = group in set_aside if enough_aside else in_reserve(_SALT, document, group, TEST_SHARE)
+        (to_measure if measured else to_label).append((sentence.tokens, sentence.gold or ()))
     return to_label, to_measure
 
 
