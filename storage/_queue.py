@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Integer, and_, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import BindParameter, Connection, Integer, and_, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from maner_core.errors import NotFound
@@ -13,7 +13,7 @@ from storage import _overlap, _projects
 from storage._checks import known_ids
 from storage._sentences import SENTENCE_COLUMNS, is_unlabelled, sentence_record
 from storage._suggestions import suggestion_record
-from storage.database import MANY_ROWS, chunks, now, refresh_statistics, upsert
+from storage.database import LONGEST_LEASE, MANY_ROWS, chunks, now, refresh_statistics, upsert
 from storage.records import HandOut, Origin, QueueItem, Split
 from storage.tables import (
     Accounts,
@@ -32,7 +32,10 @@ SMALLEST_SHARE = 2  # sentences a tab may hold however many tabs there are: one 
 
 # The statements are built once: building one takes several times as long as running it.
 IN_LINE = and_(Queue.project_id == bindparam("in_project"), Queue.split == bindparam("in_split"))
-IS_FREE = and_(IN_LINE, or_(Queue.leased_until.is_(None), Queue.leased_until <= bindparam("at")))
+AT: BindParameter[Any] = bindparam("at")  # see _times
+LATEST: BindParameter[Any] = bindparam("latest")
+IS_HELD = and_(Queue.leased_until > AT, Queue.leased_until <= LATEST)
+IS_FREE = and_(IN_LINE, or_(Queue.leased_until.is_(None), ~IS_HELD))
 IS_THEIRS = and_(Queue.annotator_id == bindparam("holder"), Queue.leased_until.is_not(None))
 IS_OWN = and_(IS_THEIRS, Queue.client == bindparam("tab"))
 IS_OWN_HERE = and_(IS_OWN, Queue.project_id == bindparam("in_project"))
@@ -47,7 +50,7 @@ N = bindparam("n", type_=Integer)
 # The other rows of a doubled sentence: nobody may hold two of them, and of the free ones the first is taken first.
 OTHER = aliased(Queue)
 IS_OTHER = and_(OTHER.sentence_id == Queue.sentence_id, OTHER.seat != Queue.seat)
-OTHER_IS_HELD = OTHER.leased_until > bindparam("at")
+OTHER_IS_HELD = and_(OTHER.leased_until > AT, OTHER.leased_until <= LATEST)
 HOLDS_ANOTHER = and_(OTHER_IS_HELD, OTHER.annotator_id == bindparam("holder"))
 ANOTHER_IS_FIRST = and_(OTHER.seat < Queue.seat, or_(OTHER.leased_until.is_(None), ~OTHER_IS_HELD))
 IS_THE_SEAT_TO_TAKE = ~exists().where(IS_OTHER, or_(HOLDS_ANOTHER, ANOTHER_IS_FIRST))
@@ -62,7 +65,7 @@ READER = select(Annotators.reads).where(Annotators.id == bindparam("holder")).wi
 COUNT_NEW = select(func.count()).select_from(Queue).where(IS_FREE, IS_NEW)
 TABS = (
     select(Queue.annotator_id, Queue.client, func.count())
-    .where(IN_LINE, Queue.leased_until > bindparam("at"))
+    .where(IN_LINE, IS_HELD)
     .group_by(Queue.annotator_id, Queue.client)
 )
 FOR_THEM = select(Queue.sentence_id, Queue.seat).where(IS_FOR_THEM)
@@ -75,7 +78,7 @@ LEASE = (
     .where(IS_GIVEN, Queue.seat == bindparam("of_seat"))
     .values(annotator_id=bindparam("holder"), client=bindparam("tab"), leased_until=bindparam("until"))
 )
-HELD = select(Queue.sentence_id).where(IS_OWN_HERE, Queue.leased_until > bindparam("at")).order_by(*BY_RANK)
+HELD = select(Queue.sentence_id).where(IS_OWN_HERE, IS_HELD).order_by(*BY_RANK)
 LEASES = select(Queue.sentence_id, Queue.leased_until).where(IS_GIVEN, IS_OWN_HERE)
 GIVE_BACK = update(Queue).values(annotator_id=None, client=None, leased_until=None)
 RENEW = (
@@ -159,7 +162,7 @@ def reseat(connection: Connection, project_id: int) -> None:
     _projects.lock(connection, project_id)
     salt, overlap, share = connection.execute(HOW_DOUBLED, {"in_project": project_id}).one()
     for split in Split:
-        line = {"in_project": project_id, "in_split": split.value, "at": now(connection)}
+        line = {"in_project": project_id, "in_split": split.value, **_times(now(connection))}
         for row in connection.execute(UNTOUCHED, line).all():
             wanted = _overlap.seats(salt, row.sentence_id, overlap, share)
             if wanted == row.seats:
@@ -174,7 +177,7 @@ def reseat(connection: Connection, project_id: int) -> None:
 
 def ready(connection: Connection, project_id: int, split: Split) -> int:
     """How many seats of sentences that nobody has labelled yet wait unleased."""
-    line = {"in_project": project_id, "in_split": split.value, "at": now(connection)}
+    line = {"in_project": project_id, "in_split": split.value, **_times(now(connection))}
     return connection.execute(COUNT_NEW, line).scalar_one()
 
 
@@ -193,7 +196,7 @@ def claim(
     if reads is None:
         raise NotFound(f"there is no annotator {annotator_id}")
     at = now(connection)
-    line = {"in_project": project_id, "in_split": split.value, "at": at}
+    line = {"in_project": project_id, "in_split": split.value, **_times(at)}
     tab = {"holder": annotator_id, "tab": client}
     reader = {**line, "holder": annotator_id, **({"reads": reads} if reads else {})}
     if per_tab_share:
@@ -211,7 +214,7 @@ def claim(
 
 def held(connection: Connection, project_id: int, client: str, annotator_id: int) -> list[HandOut]:
     """What a tab holds now, in order of rank."""
-    tab = {"in_project": project_id, "holder": annotator_id, "tab": client, "at": now(connection)}
+    tab = {"in_project": project_id, "holder": annotator_id, "tab": client, **_times(now(connection))}
     return _hand_outs(connection, project_id, connection.execute(HELD, tab).scalars().all())
 
 
@@ -235,7 +238,7 @@ def renew(
     """Prolong those of the leases that the tab still holds; the ids of these."""
     tab = {"in_project": project_id, "holder": annotator_id, "tab": client, "ids": known_ids(sentence_ids)}
     at = now(connection)
-    renewed = connection.execute(RENEW, {**tab, "at": at, "until": at + timedelta(seconds=seconds)})
+    renewed = connection.execute(RENEW, {**tab, **_times(at), "until": at + timedelta(seconds=seconds)})
     return sorted(renewed.scalars())
 
 
@@ -288,6 +291,11 @@ def _hand_out(row: Any) -> HandOut:
     )
 
 
+def _times(at: datetime) -> dict[str, datetime]:
+    """What tells a lease that holds from one that has run out, or is from before the clock was set back."""
+    return {"at": at, "latest": at + LONGEST_LEASE}
+
+
 def _splits(connection: Connection, project_id: int, ids: Sequence[int]) -> dict[int, tuple[str, bool]]:
     """Of these sentences of the project: split, and whether it may be queued (no annotation, no duplicate)."""
     annotated = exists().where(Annotations.sentence_id == Sentences.id)
@@ -306,7 +314,8 @@ def _splits(connection: Connection, project_id: int, ids: Sequence[int]) -> dict
 def _drop_unleased(connection: Connection, project_id: int, splits: set[str]) -> None:
     at = now(connection)
     for split in splits:
-        dropped = connection.execute(DROP_FREE, {"in_project": project_id, "in_split": split, "at": at}).scalars()
+        line = {"in_project": project_id, "in_split": split, **_times(at)}
+        dropped = connection.execute(DROP_FREE, line).scalars()
         for chunk in chunks(sorted(set(dropped))):
             connection.execute(delete(Selections).where(Selections.sentence_id.in_(chunk)))
 

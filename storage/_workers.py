@@ -6,12 +6,9 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from maner_core.errors import LeaseLost
-from storage.database import now, upsert
+from storage.database import LONGEST_LEASE, now, upsert
 from storage.records import AuditEvent, WorkerStatus
 from storage.tables import AuditEvents, WorkerLeases, Workers
-
-LONGEST_LEASE = timedelta(hours=1)
-"""No worker asks for more: a lease that lasts longer was written before the clock was set back."""
 
 
 def take_lease(connection: Connection, project_id: int, holder: str, seconds: float) -> bool:

@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -42,6 +42,8 @@ MOST_PARAMETERS = 5_000  # of one statement: either database takes more
 DISK_FULL = "53100"  # PostgreSQL; SQLite has a result code of its own
 UNDEFINED_TABLE = "42P01"  # PostgreSQL; SQLite says "no such table" as an operational error
 TO_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+LONGEST_LEASE = timedelta(hours=1)
+"""Nobody asks for more: a lease that would last longer was written before the clock was set back."""
 SERVER_TIME = select(func.clock_timestamp())
 
 P = ParamSpec("P")

@@ -298,11 +298,14 @@ class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, NameStore, R
     def renew(
         self, project_id: int, annotator_id: int, client: str, sentence_ids: Sequence[int], seconds: float = 600
     ) -> list[int]:
-        """Prolong a tab's leases and return the ids it still holds; writes only when one is half used up."""
+        """Prolong a tab's leases and return the ids it still holds.
+
+        Writes only when one is half used up, or longer than it can be, since the clock was set back.
+        """
         if not sentence_ids:
             return []
         at, until = self._database.read(_queue.leases, project_id, annotator_id, client, sentence_ids)
-        if all((end - at).total_seconds() > seconds / 2 for end in until.values()):
+        if all(seconds / 2 < (end - at).total_seconds() <= seconds for end in until.values()):
             return sorted(until)
         return self._database.write_light(_queue.renew, project_id, annotator_id, client, sentence_ids, seconds)
 

@@ -13,14 +13,16 @@ from signed_in import SignedIn, sign_in
 from sqlalchemy import event
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
-from store_helpers import RawDatabase, add_pool, new_project
+from store_helpers import RawDatabase, add_pool, new_project, queue
 
+from annotation import hand_out
 from annotation.access import Access
 from annotation.api import Api, mint_token
 from annotation.sync_request import PROTOCOL
 from annotation.worker import LEASE_SECONDS
 from maner_core.errors import DatabaseFull, LeaseLost
-from storage import Project, Role, Status, Store, _workers
+from storage import Project, Role, Split, Status, Store
+from storage.database import LONGEST_LEASE
 
 SECRET = "a secret of the tests"
 Sync = Callable[..., Any]
@@ -175,5 +177,29 @@ def test_a_lease_from_before_the_clock_was_set_back_keeps_no_worker_away(
         store.renew_lease(project.id, "old", 30)
 
 
+@pytest.mark.parametrize("days", [1, 300])
+def test_sentences_of_a_tab_that_is_gone_are_free_again_after_the_clock_was_set_back(
+    store: Store, project: Project, asha: SignedIn, raw: RawDatabase, days: int
+) -> None:
+    ids = [sentence.id for sentence in store.sentences(project.id, None)][:2]
+    queue(store, project, ids)
+    ben = store.annotator("Ben").id
+    store.claim(project.id, asha.annotator.id, "tab", Split.POOL, 2, per_tab_share=False)
+    assert store.claim(project.id, ben, "tab", Split.POOL, 2) == []
+    later = datetime.now(UTC) + timedelta(days=days)
+    stored = later.replace(tzinfo=None) if raw.engine.dialect.name == "sqlite" else later
+    raw.execute("UPDATE queue SET leased_until = :until", until=stored.isoformat(sep=" "))
+    assert store.ready(project.id, Split.POOL) == 2
+    # A tab that is still there keeps what nobody has taken meanwhile, with a lease by the clock of now.
+    assert store.renew(project.id, asha.annotator.id, "tab", ids[:1]) == ids[:1]
+    taken = store.claim(project.id, ben, "tab", Split.POOL, 2, per_tab_share=False)
+    assert [each.sentence.id for each in taken] == ids[1:]
+    assert store.renew(project.id, asha.annotator.id, "tab", ids) == ids[:1]
+
+
+def test_no_tab_asks_for_a_lease_that_would_look_like_a_clock_set_back() -> None:
+    assert timedelta(seconds=2 * hand_out.LEASE_SECONDS) < LONGEST_LEASE
+
+
 def test_no_worker_asks_for_a_lease_that_would_look_like_a_clock_set_back() -> None:
-    assert timedelta(seconds=2 * LEASE_SECONDS) < _workers.LONGEST_LEASE
+    assert timedelta(seconds=2 * LEASE_SECONDS) < LONGEST_LEASE
