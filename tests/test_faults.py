@@ -1,16 +1,23 @@
 """Full disks, jumping clocks, tabs that speak at once: what is acknowledged is there once, the rest refused in words."""
 
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from signed_in import SignedIn, sign_in
-from sqlalchemy import event
+from sqlalchemy import event, exc
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from store_helpers import RawDatabase, add_pool, new_project, queue
@@ -107,6 +114,74 @@ def test_a_full_disk_refuses_in_words_and_keeps_what_was_acknowledged(
     set_room(store, 1_000_000)
     assert sync(annotation).json()["acks"] == [annotation["id"]]
     assert rows(store, project) == Counter([*acknowledged, annotation["id"]])
+
+
+@contextmanager
+def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
+    """A file system of its own with so much room; skips the test where none may be made."""
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k,mode=777", "tmpfs", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip(f"a small file system cannot be made here ({mounted.stderr.strip()})")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_a_full_disk_of_a_postgresql_server_refuses_in_words_and_keeps_what_was_acknowledged(
+    store: Store, project: Project, sync: Sync, store_url: str
+) -> None:
+    """The server keeps the table of annotations on a disk of 600 kB."""
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("a small file system can be made by root only")
+    [sentence, *_] = store.sentences(project.id, None)
+    folder = Path(tempfile.mkdtemp(prefix="maner-disk-"))
+    folder.chmod(0o755)  # the server runs as somebody else
+    acknowledged: list[str] = []
+    with small_disk(folder / "small", kilobytes=600) as disk, psycopg.connect(store_url, autocommit=True) as server:
+        os.chown(disk, Path(store_url.partition("host=")[2]).stat().st_uid, -1)
+        server.execute(f"CREATE TABLESPACE small LOCATION '{disk}'".encode())
+        try:
+            server.execute("ALTER TABLE annotations SET TABLESPACE small")
+            while True:
+                work = [finished(sentence.id, comment=secrets.token_hex(900)) for _ in range(40)]
+                answer = sync(*work)
+                if answer.status_code != 200:
+                    break
+                acknowledged += answer.json()["acks"]
+            assert answer.status_code == 507
+            assert "disk of the database is full, so nothing was saved; make room" in answer.json()["error"]
+            assert acknowledged
+            assert server.execute("SELECT id FROM annotations").fetchall() == [(id_,) for id_ in acknowledged]
+        finally:
+            server.execute("ALTER TABLE annotations SET TABLESPACE pg_default")
+            server.execute("DROP TABLESPACE small")
+        assert sync(*work).json()["acks"] == [entry["id"] for entry in work]
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)
+def test_that_the_server_calls_its_disk_full_is_said_as_such(
+    sync: Sync, store: Store, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [sentence, *_] = store.sentences(project.id, None)
+
+    def full(*_: object) -> None:
+        raise exc.OperationalError("INSERT", {}, psycopg.errors.DiskFull("could not extend file"))
+
+    monkeypatch.setattr("storage._annotations._insert", full)
+    answer = sync(finished(sentence.id))
+    assert answer.status_code == 507
+    assert "make room and try again" in answer.json()["error"]
+    monkeypatch.undo()
+    assert sync(finished(sentence.id)).status_code == 200
 
 
 # Tabs.
