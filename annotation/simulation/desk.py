@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 
 from annotation.children import child_environment
 from annotation.settings import Settings
@@ -162,14 +163,15 @@ class Simulations:
         points = read_points(self._folder(project_id) / "out" / "points.csv")
         rounds = order.rounds
         complete = not running and len(points) >= rounds and (self._folder(project_id) / "out" / "areas.csv").exists()
-        mean = sum(point.round_seconds for point in points) / len(points) if points else None
+        # The median: the first round is longer, in which the backbone reads the sentences.
+        each = median(point.round_seconds for point in points) if points else None
         return Standing(
             order=order,
             running=running,
             complete=complete,
             done=min(len(points), rounds),
             rounds=rounds,
-            seconds_left=None if mean is None or not running else mean * max(rounds - len(points), 0),
+            seconds_left=None if each is None or not running else each * max(rounds - len(points), 0),
             failure="" if running or complete else self._failure(project_id),
             points=points,
         )

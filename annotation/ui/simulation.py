@@ -58,7 +58,9 @@ def _running(project_id: int) -> None:
     standing = current_simulations().standing(project_id)
     if standing is None or not standing.running:
         st.rerun()
-    left = "" if standing.seconds_left is None else f" · about {duration(standing.seconds_left)} left"
+    left = " · the first takes longest"
+    if standing.seconds_left is not None:
+        left = f" · about {duration(standing.seconds_left)} left"
     with st.container(border=True, key="running"):
         st.markdown(f":material/science: **Simulating on {plain(standing.order.source)}**")
         st.progress(
