@@ -99,14 +99,24 @@ def in_words(effect: SuggestionEffect) -> str:
             f"Too little to compare yet: {shown.sentences} sentences with a suggestion and {withheld.sentences} from which "
             f"it was withheld by chance; {FEWEST_COMPARED} of each are needed."
         )
-    assert shown.agreement is not None, "there are sentences"
-    assert withheld.agreement is not None, "there are sentences"
-    assert effect.agreement is not None, "both sides have one"
-    agreement = (
-        f"What people save agrees with the suggestion by {100 * shown.agreement.value:.0f} % (F1) where they see it and by "
-        f"{100 * withheld.agreement.value:.0f} % where they do not: {_points(effect.agreement)}."
-    )
-    return agreement if effect.pace is None else f"{_pace_in_words(effect.pace)} {agreement}"
+    told = [
+        "" if effect.pace is None else _pace_in_words(effect.pace),
+        _difference(
+            "What people save agrees with the suggestion by {:.0f} % (F1)",
+            shown.agreement,
+            withheld.agreement,
+            effect.agreement,
+        ),
+        _difference("It is just what was suggested in {:.0f} %", shown.unchanged, withheld.unchanged, effect.unchanged),
+    ]
+    return " ".join(filter(None, told))
+
+
+def _difference(said: str, shown: Estimate | None, withheld: Estimate | None, less: Estimate | None) -> str:
+    if shown is None or withheld is None or less is None:
+        return ""
+    points = f"{100 * less.value:+.0f} points (95 %: {100 * less.low:+.0f} to {100 * less.high:+.0f})"
+    return f"{said.format(100 * shown.value)} where they see it and {100 * withheld.value:.0f} % where they do not: {points}."
 
 
 def _pace_in_words(pace: Estimate) -> str:
@@ -114,11 +124,6 @@ def _pace_in_words(pace: Estimate) -> str:
     if pace.low <= 1 <= pace.high:
         return f"It cannot be told yet whether suggestions save time: with them people take {times}."
     return f"Suggestions {'save' if pace.high < 1 else 'cost'} time: with them people take {times}."
-
-
-def _points(difference: Estimate) -> str:
-    """`+33 points (95 %: +20 to +45)`"""
-    return f"{100 * difference.value:+.0f} points (95 %: {100 * difference.low:+.0f} to {100 * difference.high:+.0f})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,9 @@ def test_what_suggestions_change_is_said_in_words() -> None:
     # Withheld: 20 suggested, 10 saved, 10 right: F1 = 2 * 10 / 30.
     assert in_words(suggestion_effect(shown + blind, withheld, 0.5)) == (
         "Suggestions save time: with them people take 0.75 times as long a word (95 %: 0.75 to 0.75). What people save "
-        "agrees with the suggestion by 100 % (F1) where they see it and by 67 % where they do not: +33 points (95 %: +18 to "
-        "+54)."
+        "agrees with the suggestion by 100 % (F1) where they see it and 67 % where they do not: +33 points (95 %: +18 to "
+        "+54). It is just what was suggested in 100 % where they see it and 50 % where they do not: +50 points (95 %: +30 to "
+        "+70)."
     )
 
 
