@@ -18,7 +18,7 @@ from store_helpers import RawDatabase, add_pool, draft, new_project, save
 from annotation.backup import back_up, restore
 from annotation.cli import main
 from maner_core.errors import DatabaseUnavailable, InvalidInput, ManerError, Refused
-from storage import NewAccount, Store
+from storage import ListedName, NameSource, NewAccount, Split, Store, SuggestedName
 from storage._backup import LEFT_OUT
 from storage.tables import Base
 
@@ -62,11 +62,16 @@ def test_a_backup_of_the_first_release_restores_as_todays_database_on_either_sys
 def test_what_one_database_holds_another_gives_back_unchanged(store: Store, target: Store, tmp_path: Path) -> None:
     project = new_project(store, guidelines="**Majina** \u202e 🙂")
     account = store.create_account(NewAccount("Asha", password_hash="x"), administrator=True)
+    store.replace_names(project.id, [ListedName("Dar es Salaam", "LOC")], "places.tsv", account.annotator_id)
+    seen = SuggestedName(3, 4, "LOC", NameSource.SEEN, seen_in=1)
     for sentence in add_pool(store, project, 3):
-        save(store, project, account.annotator_id, draft(sentence, (0, 2, "ORG"), comment="=1+1\n"))
+        one = draft(sentence, (0, 2, "ORG"), comment="=1+1\n", names_shown=(seen,))
+        save(store, project, account.annotator_id, one)
     back_up(store, tmp_path / "backup.zip")
     restore(target, tmp_path / "backup.zip", tmp_path / "runs")
     assert all_rows(target) == all_rows(store)
+    assert target.listed_names(project.id) == [ListedName("Dar es Salaam", "LOC")]
+    assert {item.annotation.names_shown for item in target.labelled(project.id, Split.POOL)} == {(seen,)}
 
 
 def test_the_references_of_a_restored_database_are_the_migrated_ones(

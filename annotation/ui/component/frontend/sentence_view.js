@@ -108,7 +108,11 @@ class SentenceView {
     // The word joiner keeps the tag on the line of the last word, in every script.
     tag.append("\u2060", element("b", "", span.label));
     if (sure) tag.append(element("span", "confidence", percent(span.confidence)));
-    if (span.source) tag.append(element("bdi", "confidence", whence(span)));
+    if (span.source) {
+      const origin = element("span", "confidence");
+      origin.append(element("bdi", "", whence(span))); // in the direction of its own words
+      tag.append(origin);
+    }
     const remove = element("span", "remove", "×");
     remove.title = say("remove");
     remove.dataset.start = span.start;
