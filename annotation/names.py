@@ -9,7 +9,8 @@ longer name they are no place of their own), two in three must carry one label: 
 is enough. A name of the list is suggested unless people said otherwise in two places at least, and in two of three.
 Another form of a marked name (it shares the stem, see affixes.py) is suggested if of the places of all forms with this
 stem, too, two in three have the label, if no other name it may be a form of has another label, and if nobody has labelled
-a sentence with just this word and left it unmarked.
+a sentence with just this word and left it unmarked. Where of all such forms that people have come across more were no name
+than were, none is suggested: what looks like a form of Afrika in Swahili, Waafrika, are its people.
 """
 
 import hashlib
@@ -27,7 +28,7 @@ from storage import ListedName, NameSource, SuggestedName
 CLEAR_SHARE = 2 / 3
 """Of the places of a name, those of one label, from which on it is suggested elsewhere."""
 FEWEST_AGAINST = 2
-"""Places where people said otherwise, from which on they may overrule the list."""
+"""Places where people said otherwise, from which on they may overrule the list, or the forms of all names."""
 LONGEST = 8
 """Words of a marked name that is looked for elsewhere."""
 
@@ -91,6 +92,7 @@ class NameIndex:
             self._count(text, spans)
         for name in self._names.values():
             name.decide()
+        self._forms_pay = self._do_forms_pay()
         self.version = self._fingerprint()
 
     def __bool__(self) -> bool:
@@ -141,7 +143,7 @@ class NameIndex:
                     return end, label, NameSource.LIST, None
                 if name.label is not None and any(_written_alike(it, words) for it in name.marked):
                     return end, name.label, NameSource.SEEN, name.seen[name.label]
-            if other_forms and (form := self._form_of(words, key)) is not None:
+            if other_forms and self._forms_pay and (form := self._form_of(words, key)) is not None:
                 return end, form[0], NameSource.SEEN, form[1]
         return None
 
@@ -191,6 +193,13 @@ class NameIndex:
                 for relative in {id(name): name for _, name in self._relatives(words, key)}.values():
                     relative.related[said] += 1
 
+    def _do_forms_pay(self) -> bool:
+        """Whether what looked like another form of a name was one, in labelled sentences, as often as not."""
+        names = [name for name in self._names.values() if name.label is not None]
+        right = sum(name.related[name.label] for name in names if name.label is not None)
+        wrong = sum(name.related.total() for name in names) - right
+        return wrong < FEWEST_AGAINST or right >= wrong
+
     def _fingerprint(self) -> str:
         known = [
             (
@@ -204,7 +213,7 @@ class NameIndex:
             for key, name in sorted(self._names.items())
             if name.listed or name.label is not None
         ]
-        return hashlib.blake2b(repr(known).encode(), digest_size=8).hexdigest() if known else ""
+        return hashlib.blake2b(repr((self._forms_pay, known)).encode(), digest_size=8).hexdigest() if known else ""
 
 
 @dataclass(frozen=True, slots=True)

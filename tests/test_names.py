@@ -168,6 +168,17 @@ def test_a_form_that_people_left_unmarked_is_not_suggested() -> None:
     ]
 
 
+def test_no_forms_are_suggested_where_most_that_people_met_were_no_names() -> None:
+    people = Affixes(prefixes=frozenset({"wa"}))
+    places = ["[Tanzania LOC] leo", "[Uganda LOC] leo", "[Sudani LOC]", "[Kongo LOC]"]
+    one = labelled(*places, "Watanzania wengi")
+    assert found(NameIndex((), one, people), "Wakongo") == [("Wakongo", "LOC", "seen")]
+    two = labelled(*places, "Watanzania wengi", "Wauganda wengi")
+    assert found(NameIndex((), two, people), "Wakongo") == []
+    as_often = labelled(*places, "Watanzania", "Wauganda", "[Wasudani LOC]", "[Wasudani LOC]")
+    assert found(NameIndex((), as_often, people), "Wakongo") == [("Wakongo", "LOC", "seen")]
+
+
 def test_a_form_of_names_with_two_labels_is_not_suggested() -> None:
     names = NameIndex((), labelled("[Narvas LOC]", "[Narvast ORG]"), ESTONIAN)
     assert found(names, "Narva") == []

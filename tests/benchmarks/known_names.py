@@ -10,6 +10,7 @@ find, and the CPU milliseconds to make the index and to search a sentence.
 
 import argparse
 import random
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -28,14 +29,16 @@ def main() -> None:
     parser.add_argument("--test-limit", type=int, default=600)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    print("| file | labels | as marked: right of all | other forms: right of all | found | index, search: ms |")
-    print("|---|---|---|---|---|---|")
+    sys.stdout.write(
+        "| file | labels | as marked: right of all | other forms: right of all | found | index, search: ms |" + "\n"
+    )
+    sys.stdout.write("|---|---|---|---|---|---|" + "\n")
     for file in arguments.data:
         sentences = _sentences(file, arguments.seed)
         words = (word.casefold() for _, tokens, _ in sentences[:AFFIX_SENTENCES] for word in tokens)
         affixes = Affixes.of(words)
         for n in map(int, arguments.labels.split(",")):
-            print(_row(file, sentences[:n], sentences[n : n + arguments.test_limit], affixes))
+            sys.stdout.write(_row(file, sentences[:n], sentences[n : n + arguments.test_limit], affixes) + "\n")
 
 
 def _sentences(file: Path, seed: int) -> list[Labelled]:
