@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from maner_core.spans import Span
-from storage import Annotation, Decision, DecisionKind, History, Origin, Status
+from storage import Annotation, Decision, DecisionKind, History, NameSource, Origin, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,17 @@ def _annotated(annotation: Annotation, tokens: Sequence[str]) -> str:
     how = "came with the file, " if annotation.origin is Origin.IMPORT else ""
     anew = "again " if annotation.supersedes else ""
     comment = f" ({annotation.comment})" if annotation.comment else ""
-    return f"{how}{anew}{said(annotation.status, annotation.spans, tokens)}{comment}"
+    return f"{how}{anew}{said(annotation.status, annotation.spans, tokens)}{comment}{_known(annotation, tokens)}"
+
+
+def _known(annotation: Annotation, tokens: Sequence[str]) -> str:
+    """The known names that were on the screen: `"; shown as known: Mwanza LOC, seen in sentence 17"`."""
+    shown = [
+        f"{' '.join(tokens[name.start : name.end])} {name.label}, "
+        + ("from the list" if name.source is NameSource.LIST else f"seen in sentence {name.seen_in}")
+        for name in annotation.names_shown
+    ]
+    return f"; shown as known: {'; '.join(shown)}" if shown else ""
 
 
 def _decided(decision: Decision, history: History, by_seq: dict[int, Annotation]) -> str:

@@ -51,8 +51,7 @@ class KnownNames:
         if kept.lock.locked() or now < kept.make_at or (not at_once and now < kept.look_at):
             return kept.index
         with kept.lock:
-            store = self.store
-            key = (*store.names_stamp(project.id), store.max_seq(project.id), store.max_decision(project.id))
+            key = self.store.names_stamp(project.id)
             kept.look_at = now + LOOK_SECONDS
             if key != kept.key:
                 started = time.thread_time()

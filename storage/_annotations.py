@@ -12,7 +12,7 @@ from maner_core.errors import InvalidSpans
 from maner_core.spans import Span, validate_spans
 from storage import _overlap, _projects
 from storage._checks import LARGEST_ID, known_ids, unstorable
-from storage._names import names_columns
+from storage._suggestions import names_columns
 from storage.database import MANY_ROWS, insert_rows, now, refresh_statistics
 from storage.records import AnnotationDraft, Origin, Rejection, SkipReason, Split, Status, SuggestedName
 from storage.tables import Annotations, AnnotationSpans, Queue, Runs, Selections, Sentences

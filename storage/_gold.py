@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Select, exists, func, select
 from sqlalchemy.orm import aliased
 
 from maner_core.spans import Span
-from storage._names import names_record
+from storage._suggestions import names_record
 from storage.database import chunks
 from storage.records import Annotation, Origin, SkipReason, Split, Status
 from storage.review_records import Decision, DecisionKind, Gold, GoldRule, Moment

@@ -1,4 +1,4 @@
-"""The lead's list of names, and known names as they lie in the column of an annotation."""
+"""The lead's list of names."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select
 
 from maner_core.errors import InvalidInput
-from storage import _projects, _workers
+from storage import _decisions, _projects, _reports, _workers
 from storage._checks import refuse_unstorable
 from storage.database import insert_rows, now
-from storage.records import ListedName, NameSource, SuggestedName
+from storage.records import ListedName
 from storage.tables import ListedNames
 
 LONGEST_NAME = 300  # characters
@@ -42,21 +42,8 @@ def names(connection: Connection, project_id: int) -> list[ListedName]:
     return sorted((ListedName(name, label) for name, label in connection.execute(columns)), key=lambda it: it.name)
 
 
-def stamp(connection: Connection, project_id: int) -> tuple[int, datetime | None]:
-    """What changes with the list: how many names, and when they came."""
+def stamp(connection: Connection, project_id: int) -> tuple[int, datetime | None, int, int]:
+    """What changes with the list and with what people say: names, when they came, newest annotation, newest decision."""
     columns = select(func.count(), func.max(ListedNames.added_at)).where(ListedNames.project_id == project_id)
     count, at = connection.execute(columns).one()
-    return count, at
-
-
-def names_columns(names: Sequence[SuggestedName]) -> list[list[Any]] | None:
-    """Known names as the column of an annotation holds them; None for none."""
-    return [[it.start, it.end, it.label, it.source.value, it.seen_in] for it in names] or None
-
-
-def names_record(column: list[list[Any]] | None) -> tuple[SuggestedName, ...]:
-    """Known names out of the column of an annotation."""
-    return tuple(
-        SuggestedName(start, end, label, NameSource(source), seen_in)
-        for start, end, label, source, seen_in in column or ()
-    )
+    return count, at, _reports.max_seq(connection, project_id), _decisions.max_decision(connection, project_id)

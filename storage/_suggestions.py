@@ -9,7 +9,7 @@ from maner_core.errors import NotFound, Refused
 from maner_core.spans import Span
 from storage.database import upsert
 from storage.final_tables import FinalRuns
-from storage.records import RunPrediction, Split, SuggestedSpan, Suggestion
+from storage.records import NameSource, RunPrediction, Split, SuggestedName, SuggestedSpan, Suggestion
 from storage.tables import EvaluationPredictions, Runs, Scores, Suggestions
 
 KEY = ("run_id", "sentence_id")
@@ -22,6 +22,19 @@ def suggestion_record(row: Any) -> Suggestion:
         sentence_id=row.sentence_id,
         spans=tuple(SuggestedSpan(*span) for span in row.spans),
         word_confidence=tuple(row.word_confidence),
+    )
+
+
+def names_columns(names: Sequence[SuggestedName]) -> list[list[Any]] | None:
+    """Known names as the column of an annotation holds them; None for none."""
+    return [[it.start, it.end, it.label, it.source.value, it.seen_in] for it in names] or None
+
+
+def names_record(column: list[list[Any]] | None) -> tuple[SuggestedName, ...]:
+    """Known names out of the column of an annotation."""
+    return tuple(
+        SuggestedName(start, end, label, NameSource(source), seen_in)
+        for start, end, label, source, seen_in in column or ()
     )
 
 

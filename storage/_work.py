@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from maner_core.spans import Span
-from storage._names import names_record
+from storage._suggestions import names_record
 from storage.database import chunks
 from storage.evaluation_records import SuggestedWork
 from storage.records import RunState, Split, Status, SuggestedSpan

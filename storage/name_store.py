@@ -26,6 +26,9 @@ class NameStore:
         """The project's list of names, in order of the names."""
         return self._database.read(_names.names, project_id)
 
-    def names_stamp(self, project_id: int) -> tuple[int, datetime | None]:
-        """What is another thing whenever the list of names was replaced: its size and the time of that."""
+    def names_stamp(self, project_id: int) -> tuple[int, datetime | None, int, int]:
+        """What is another thing whenever what names are known may be another.
+
+        The size of the list, when it was put in place, and the numbers of the newest annotation and decision.
+        """
         return self._database.read(_names.stamp, project_id)

@@ -13,6 +13,7 @@ from store_helpers import gold as golds
 
 from annotation.exporting import ExportOptions, export_stream
 from annotation.hand_out import BatchItem, Desk, SyncAnswer
+from annotation.history import events
 from annotation.queue_filling import fill_reserve, top_up
 from annotation.suggestion_effect import suggestion_effect
 from annotation.sync_request import SyncRequest
@@ -210,6 +211,9 @@ def test_what_was_shown_is_kept_with_the_annotation(store: Store) -> None:
     kept: Mapping[int, Annotation] = golds(store, project)
     assert kept[ids[0]].names_shown == names
     assert kept[ids[1]].names_shown == ()
+    *_, last = events(store.history(project.id, ids[0]))
+    seen = f"Mombasa LOC, seen in sentence {ids[1]}"
+    assert last.what == f"labelled: Asha PER; shown as known: Asha PER, from the list; {seen}"
 
 
 def test_the_database_keeps_no_known_name_with_an_evaluation_sentence(store: Store, tmp_path: Path) -> None:
