@@ -243,26 +243,35 @@ class Desk:
     def _claim(
         self, project: Project, annotator_id: int, client: str, n: int, position: int, evaluation_labelled: int
     ) -> list[HandOut]:
-        """Lease `n` sentences for the places `position` + 1 ... of this person's work: every 5th from the reserve."""
+        """Lease `n` sentences for the places `position` + 1 ... of this person's work: every 5th from the reserve.
+
+        Of the reserve first those that somebody else has labelled already; these also when enough are labelled.
+        """
         if n <= 0:
             return []
         places = range(position + 1, position + 1 + n)
         still_wanted = max(EVALUATION_TARGET - evaluation_labelled, 0)
-        due = min(sum(map(_is_evaluation_place, places)), still_wanted)
 
-        def claim(split: Split, count: int) -> list[HandOut]:
+        def claim(split: Split, count: int, begun: bool = False) -> list[HandOut]:
             if count <= 0:
                 return []
             self._keep_filled(project, split)
-            return self.store.claim(project.id, annotator_id, client, split, count, LEASE_SECONDS)
+            return self.store.claim(project.id, annotator_id, client, split, count, LEASE_SECONDS, begun=begun)
 
-        reserve = claim(Split.RESERVE, due)
+        def claim_reserve(count: int) -> list[HandOut]:
+            found = claim(Split.RESERVE, min(count, still_wanted))
+            if len(found) < count and self.store.begun(project.id, Split.RESERVE):
+                found += claim(Split.RESERVE, count - len(found), begun=True)
+            return found
+
+        reserve = claim_reserve(sum(map(_is_evaluation_place, places)))
         pool = claim(Split.POOL, n - len(reserve))
         if not pool and self._fill_for(project, annotator_id):
             pool = claim(Split.POOL, n - len(reserve))
         if not pool:
             # Nothing else is left to label: the rest of the evaluation sentences need not wait for their turn.
-            reserve += claim(Split.RESERVE, min(n, still_wanted) - len(reserve))
+            still_wanted -= len(reserve)
+            reserve += claim_reserve(n - len(reserve))
         return _interleave(places, reserve, pool)
 
     def _keep_filled(self, project: Project, split: Split) -> None:

@@ -73,6 +73,8 @@ COUNT_SOME = select(func.count()).select_from(FOR_THEM.limit(N).subquery())
 COUNT_SOME_READABLE = select(func.count()).select_from(FOR_THEM.where(CAN_READ).limit(N).subquery())
 PICK = FOR_THEM.order_by(*BY_RANK).limit(N).with_for_update(skip_locked=True, of=Queue)
 PICK_READABLE = PICK.where(CAN_READ)
+PICK_BEGUN, PICK_READABLE_BEGUN = PICK.where(~IS_NEW), PICK_READABLE.where(~IS_NEW)
+ANY_BEGUN = select(exists().where(IS_FREE, ~IS_NEW))
 LEASE = (
     update(Queue)
     .where(IS_GIVEN, Queue.seat == bindparam("of_seat"))
@@ -181,6 +183,12 @@ def ready(connection: Connection, project_id: int, split: Split) -> int:
     return connection.execute(COUNT_NEW, line).scalar_one()
 
 
+def begun(connection: Connection, project_id: int, split: Split) -> bool:
+    """Whether a seat of a sentence that somebody has labelled waits unleased."""
+    line = {"in_project": project_id, "in_split": split.value, **_times(now(connection))}
+    return bool(connection.execute(ANY_BEGUN, line).scalar())
+
+
 def claim(
     connection: Connection,
     project_id: int,
@@ -190,6 +198,7 @@ def claim(
     n: int,
     seconds: float,
     per_tab_share: bool,
+    begun: bool,
 ) -> list[HandOut]:
     """Lease up to `n` more sentences to a tab; see Store.claim."""
     reads = connection.execute(READER, {"holder": annotator_id}).scalar_one_or_none()
@@ -203,7 +212,8 @@ def claim(
         n = min(n, _room(connection, line, reader, client, n))
     if n <= 0:
         return []
-    seats = connection.execute(PICK_READABLE if reads else PICK, {**reader, "n": n}).all()
+    pick = (PICK_READABLE_BEGUN if begun else PICK_READABLE) if reads else (PICK_BEGUN if begun else PICK)
+    seats = connection.execute(pick, {**reader, "n": n}).all()
     by_number: defaultdict[int, list[int]] = defaultdict(list)
     for sentence_id, seat in seats:
         by_number[seat].append(sentence_id)

@@ -283,17 +283,22 @@ class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, NameStore, R
         n: int,
         seconds: float = 600,
         per_tab_share: bool = True,
+        begun: bool = False,
     ) -> list[HandOut]:
         """Lease up to `n` more sentences to a tab, lowest rank first; no other tab gets them before the lease ends.
 
         With `per_tab_share` a tab holds at most half its even share of what is open (but 2 at least), so that the last
-        sentences are not all in one browser.
+        sentences are not all in one browser; with `begun` it gets only what somebody else has labelled already.
         """
         if n <= 0:
             return []
         return self._database.write_light(
-            _queue.claim, project_id, annotator_id, client, split, n, seconds, per_tab_share
+            _queue.claim, project_id, annotator_id, client, split, n, seconds, per_tab_share, begun
         )
+
+    def begun(self, project_id: int, split: Split) -> bool:
+        """Whether a doubled sentence that somebody has labelled waits for others to label it too."""
+        return self._database.read(_queue.begun, project_id, split)
 
     def renew(
         self, project_id: int, annotator_id: int, client: str, sentence_ids: Sequence[int], seconds: float = 600

@@ -158,6 +158,27 @@ def test_no_evaluation_sentence_is_handed_out_once_enough_are_labelled(store: St
     assert set(splits(store, [item.id for item in answer.batch])) == {Split.POOL}
 
 
+def test_evaluation_sentences_that_one_of_two_has_labelled_are_finished_when_enough_are_labelled(store: Store) -> None:
+    project = make_project(store, pool=30, reserve=EVALUATION_TARGET + 10, overlap=2, overlap_share=1.0)
+    asha, juma = store.annotator("Asha"), store.annotator("Juma")
+    top_up(store, project.id)
+    ids = [sentence.id for sentence in store.sentences(project.id, Split.RESERVE)]
+    both, begun = ids[: EVALUATION_TARGET - 3], ids[EVALUATION_TARGET - 3 : EVALUATION_TARGET]
+    store.save_annotations(project.id, asha.id, [draft(id_) for id_ in [*both, *begun]])
+    store.save_annotations(project.id, juma.id, [draft(id_) for id_ in both])
+    assert store.progress(project.id).evaluation_labelled == EVALUATION_TARGET
+    # Asha has labelled all of them: she is asked for no more, and begins none that would then want a second person.
+    assert set(splits(store, [item.id for item in Tab(Desk(store), project, asha).sync().batch])) == {Split.POOL}
+    tab = Tab(Desk(store), project, juma)
+    found = [item.id for item in tab.sync().batch]
+    assert [id_ for id_ in found if id_ in ids] == [id_ for id_ in found if id_ in begun] != []
+    while tab.label_one():
+        pass
+    assert set(begun) <= set(tab.labelled)
+    assert not set(ids[EVALUATION_TARGET:]) & set(tab.labelled)
+    assert not store.begun(project.id, Split.RESERVE)
+
+
 def test_evaluation_sentences_are_handed_out_when_nothing_else_is_left(store: Store) -> None:
     project = make_project(store, pool=2, reserve=6)
     tab = Tab(Desk(store), project, store.annotator("Asha"))

@@ -21,8 +21,8 @@ def ids_of(hand_outs: list[HandOut]) -> list[int]:
     return [hand_out.sentence.id for hand_out in hand_outs]
 
 
-def take(store: Store, project: Project, who: int, n: int = 9, tab: str = "tab", **fields: float) -> list[int]:
-    return ids_of(store.claim(project.id, who, tab, Split.POOL, n, per_tab_share=False, **fields))
+def take(store: Store, project: Project, who: int, n: int = 9, tab: str = "tab", seconds: float = 600) -> list[int]:
+    return ids_of(store.claim(project.id, who, tab, Split.POOL, n, seconds=seconds, per_tab_share=False))
 
 
 def doubled_project(store: Store, overlap: int = 2, share: float = 1.0) -> Project:
