@@ -45,7 +45,14 @@ def join_page() -> None:
 def person(annotator: Annotator) -> None:
     """Who is signed in, and the button to leave."""
     provider = has_provider() and bool(st.user.is_logged_in)
-    form("sign-out", base=base_path(), words=current_words(), name=annotator.name, provider=provider)
+    form(
+        "sign-out",
+        base=base_path(),
+        words=current_words(),
+        name=annotator.name,
+        provider=provider,
+        annotator_id=annotator.id,
+    )
 
 
 def _side(words: Words) -> Literal["left", "right"]:

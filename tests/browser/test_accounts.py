@@ -93,6 +93,16 @@ def test_from_the_link_in_the_terminal_to_a_guest_who_labels_and_leaves(
     guest.saved()
     assert store.done(project.id, store.account_of("Juma").annotator_id) == 2
 
+    # What is not sent yet is said before they leave.
+    guest.page.context.set_offline(True)
+    guest.press("1", "Enter")
+    guest.unsent(1)
+    guest.page.get_by_role("button", name="Toka").dispatch_event("click")
+    expect(guest.page.locator(".account.out .error")).to_have_text(re.compile("Bado hazijatumwa .*: 1"))
+    expect(guest.page.get_by_role("button", name="Toka hata hivyo")).to_be_attached()
+    guest.page.context.set_offline(False)
+    guest.saved()
+
     late = open_editor(invitation, locale="ar-EG")
     expect(late.page.get_by_role("alert")).to_contain_text("used already")
     expect(late.page.locator(".account")).to_have_attribute("dir", "rtl")

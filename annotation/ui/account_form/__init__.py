@@ -56,11 +56,13 @@ def form(
     identity: str | None = None,
     name: str = "",
     provider: bool = False,
+    annotator_id: int | None = None,
 ) -> None:
     """Show the form "sign-in", "join" or "sign-out".
 
     `identity` is a token of account_routes.mint_identity for somebody whom an identity provider knows, `name` what to call
-    them; with `provider` signing out goes on at the identity provider.
+    them; with `provider` signing out goes on at the identity provider. Before it, what of the work of `annotator_id` this
+    browser has not sent yet is told.
     """
     data = {
         "kind": kind,
@@ -69,5 +71,6 @@ def form(
         "identity": identity,
         "name": name,
         "provider": provider,
+        "annotator": annotator_id,
     }
     _FORMS[kind](key=kind, data=data)

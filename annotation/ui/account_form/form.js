@@ -26,6 +26,16 @@ function takeLink() {
   return sessionStorage.getItem(LINK);
 }
 
+// How many finished annotations of a person wait in this browser, in any of their projects: outbox.js keeps each under a key.
+function unsent(annotator) {
+  const theirs = new RegExp(`^maner:outbox:\\d+-\\d+-${annotator}:`);
+  try {
+    return Object.keys(localStorage).filter((key) => theirs.test(key)).length;
+  } catch {
+    return 0; // blocked: then nothing is kept there
+  }
+}
+
 export default function ({ parentElement, data }) {
   const form = parentElement.querySelector("form");
   const { kind, base, words, identity } = data;
@@ -127,8 +137,17 @@ export default function ({ parentElement, data }) {
     },
     "sign-out": () => {
       find("span").textContent = data.name;
+      let warned = false;
       form.onsubmit = (event) => {
         event.preventDefault();
+        const waiting = unsent(data.annotator);
+        show(".error", true);
+        if (waiting && !warned) {
+          warned = true;
+          error.textContent = words.unsent_out.replace("{n}", waiting);
+          button.textContent = words.sign_out_anyway;
+          return;
+        }
         go(async () => {
           await post(`${base}/api/sign-out`, {});
           if (data.provider) window.location.href = `${base}/auth/logout`;

@@ -12,6 +12,8 @@ WORDS = {
     "password_hint": "At least 10 characters; a few words in a row are a good one.",
     "sign_in": "Sign in",
     "sign_out": "Sign out",
+    "sign_out_anyway": "Sign out anyway",
+    "unsent_out": "Not sent yet from this browser: {n}. It stays here, and is sent when you sign in here again.",
     "no_account": "No account yet? Ask the lead of your project for an invitation link.",
     "provider": "Sign in with your organisation",
     "other_identity": "Use another identity",

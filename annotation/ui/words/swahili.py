@@ -12,6 +12,8 @@ WORDS = {
     "password_hint": "Angalau herufi 10; maneno machache mfululizo yanafaa.",
     "sign_in": "Ingia",
     "sign_out": "Toka",
+    "sign_out_anyway": "Toka hata hivyo",
+    "unsent_out": "Bado hazijatumwa kutoka kwenye kivinjari hiki: {n}. Zinabaki hapa, na zitatumwa utakapoingia tena hapa.",
     "no_account": "Huna akaunti bado? Mwombe kiongozi wa mradi wako kiungo cha mwaliko.",
     "provider": "Ingia kupitia shirika lako",
     "other_identity": "Tumia utambulisho mwingine",
