@@ -1,5 +1,6 @@
 """What of the pool is labelled next, and why: read, score, select, suggest, queue. And the same again from the log."""
 
+import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -11,7 +12,7 @@ import numpy as np
 
 from annotation.names import NameIndex
 from annotation.phases import Phase, Phases
-from annotation.queue_filling import NAMED_REASON, NAMED_STRATEGY, holding_names, names_raise, with_names
+from annotation.queue_filling import NAMED_REASON, NAMED_STRATEGY, holding_names, of_all_lengths, with_names
 from annotation.quick_scorer import COMPARED_SENTENCES, LOWEST_CORRELATION, rank_correlation
 from annotation.sampling import (
     NEEDS_STATES,
@@ -37,6 +38,7 @@ from annotation.sampling import (
 )
 from annotation.sampling.acquisition import REMEMBERED_ROUNDS
 from annotation.stability import fixed_set
+from annotation.starting_places import StartingPlaces, may_choose, places_of_log, starting_places
 from annotation.tagging import LoadedTagger, QuickScorer, TaggerPrediction
 from annotation.training_set import TrainingSet, label_shares
 from maner_core.errors import InvalidInput
@@ -96,15 +98,22 @@ class Chooser:
         batch = self.project.settings.retrain_every
         n = max(SHORTEST_QUEUE, QUEUED_ROUNDS * batch) + self.leased(pool)
         ranking = self.ranking(pool, name, n)
+        order = drawn_order(pool.sentences, self.run.seed, by_length=not self.labelled.opens_gate)
         if not self.labelled.opens_gate and (named := self.named(pool)) is not None:
             name, ranking = NAMED_STRATEGY, named
-            selection = select_by_names(len(pool.sentences), n, named, self.run.seed, pool.hidden)
+            selection = select_by_names(order, n, named, pool.hidden)
         else:
-            selection = select(len(pool.sentences), n, ranking, self.rule, batch, self.run.seed, pool.hidden)
-        self.suggest(pool, selection.picks)
+            selection = select(len(order), n, ranking, self.rule, batch, self.run.seed, pool.hidden, order)
+        starting = self.starting(pool)
+        index_of = {sentence.id: index for index, sentence in enumerate(pool.sentences)}
+        chosen = [pick.index for pick in selection.picks]
+        self.suggest(pool, chosen + [index_of[item.sentence_id] for item in starting.picks])
         items = [self.queue_item(pool, pick, rank, name) for rank, pick in enumerate(selection.picks)]
+        items = starting.among(items)
         queued = self.store.fill_queue(self.project.id, items, replace=True)
         log = _log(pool, seq, n, batch, name, ranking, selection)
+        first = [item.sentence_id for item in items if item.run_id is None]
+        log |= {"by_length": not self.labelled.opens_gate, "starting": {"done": starting.done, "sentences": first}}
         cost = asdict(pool.arrays.cost) if pool.arrays is not None else None
         scored = {"scored": len(pool.read), "quick": self.comparison, "cost": cost}
         return {**scored, "queued": queued, "selection": name, "selection_log": log}
@@ -213,7 +222,7 @@ class Chooser:
 
         Before a tagger may choose they get half of the places, as said in queue_filling.with_names.
         """
-        listed = self.store.listed_names(self.project.id) if names_raise(self.project) else []
+        listed = self.store.listed_names(self.project.id) if may_choose(self.project.settings) else []
         if not listed:
             return None
         labelled = zip(self.labelled.ids, self.labelled.sentences, self.labelled.spans, strict=True)
@@ -222,18 +231,25 @@ class Chooser:
         order = Stream.STRATEGY.generator(self.run.seed).permutation(np.array(holding, np.intp))
         return Ranking(order) if holding else None
 
+    def starting(self, pool: "ReadPool") -> StartingPlaces:
+        """What a starting tagger puts first, before the project's own may choose."""
+        if self.labelled.opens_gate:
+            return StartingPlaces([], 0)
+        waiting = [sentence.id for index, sentence in enumerate(pool.sentences) if index not in pool.hidden]
+        return starting_places(self.store, self.project, waiting)
+
     def leased(self, pool: "ReadPool") -> int:
         """Unlabelled sentences that lie on somebody's screen: they stay there, so the order must be longer by them."""
         queued = len(pool.sentences) - len(pool.hidden) - len(self.store.unqueued_pool_ids(self.project.id))
         return max(queued - self.store.ready(self.project.id, Split.POOL), 0)
 
-    def suggest(self, pool: "ReadPool", picks: Sequence[Pick]) -> None:
-        """Store suggestions for what is queued, was queued, may be next, or is read in every round; all spans of them.
+    def suggest(self, pool: "ReadPool", chosen: Sequence[int]) -> None:
+        """Store suggestions for what is chosen, was queued, may be next, or is read in every round; all spans of them.
 
         The hand-out filters.
         """
         unqueued = set(self.store.unqueued_pool_ids(self.project.id))
-        wanted = {pick.index for pick in picks}
+        wanted = set(chosen)
         wanted |= {i for i, sentence in enumerate(pool.sentences) if sentence.id not in unqueued} - pool.hidden
         places = {sentence.id: i for i, sentence in enumerate(pool.sentences)}
         wanted |= {places[sentence_id] for sentence_id in fixed_set(self.project, places)}
@@ -319,9 +335,17 @@ class ReadPool:
         return Suggestion(run_id, self.sentences[index].id, spans, confidence)
 
 
-def select_by_names(size: int, n: int, named: Ranking, seed: int, barred: Collection[int]) -> Selection:
-    """The next `n` of a pool of `size` that are not `barred`, half of them `named` ones: see queue_filling.with_names."""
-    order = [index for index in Stream.CHANCE.generator(seed).permutation(size).tolist() if index not in barred]
+def drawn_order(sentences: Sequence[Sentence], seed: int, by_length: bool) -> list[int]:
+    """Indices of all sentences in the order in which chance takes them; `by_length`: short, middling and long ones alike."""
+    if not by_length:
+        return Stream.CHANCE.generator(seed).permutation(len(sentences)).tolist()
+    lengths = {index: len(sentence.tokens) for index, sentence in enumerate(sentences)}
+    return of_all_lengths(list(lengths), lengths, len(lengths), random.Random(f"{seed}/by length"))
+
+
+def select_by_names(order: Sequence[int], n: int, named: Ranking, barred: Collection[int]) -> Selection:
+    """The next `n` of `order` that are not `barred`, half of them `named` ones: see queue_filling.with_names."""
+    order = [index for index in order if index not in barred]
     places = with_names(order, named.sentences.tolist(), min(n, len(order)))
     chance = sum(not raised for _, raised in places) / max(len(order), 1)
     return Selection([Pick(index, not raised, None if raised else chance) for index, raised in places])
@@ -367,8 +391,8 @@ def replayed(store: Store, run: Run) -> list[QueueItem]:
     log: Mapping[str, Any] | None = run.metrics.get("selection_log")
     if log is None:
         raise InvalidInput(f"run {run.id} has no log of its selection; only runs of this release or later have one")
-    pool = store.unlabelled_pool(run.project_id, log["seq"])
-    ids = [sentence.id for sentence in pool if sentence.id <= log["last_sentence"]]
+    pool = [it for it in store.unlabelled_pool(run.project_id, log["seq"]) if it.id <= log["last_sentence"]]
+    ids = [sentence.id for sentence in pool]
     if _fingerprint(ids) != log["pool_fingerprint"]:
         raise InvalidInput(f"the pool of run {run.id} is not what it was: {log['pool']} sentences then, {len(ids)} now")
     scores, index_of = store.scores(run.id), {id_: index for index, id_ in enumerate(ids)}
@@ -382,11 +406,12 @@ def replayed(store: Store, run: Run) -> list[QueueItem]:
         values = np.array([scores[ids[index]] for index in read])
         ranking = Ranking.by_score(read, values, run.seed, lambda index, chosen: left_out.get(index))
     hidden = {index_of[id_] for id_ in log["hidden"]}
+    order = drawn_order(pool, run.seed, log.get("by_length", False))
     if log["strategy"] == NAMED_STRATEGY and ranking is not None:
-        picks = select_by_names(len(ids), log["n"], ranking, run.seed, hidden).picks
+        picks = select_by_names(order, log["n"], ranking, hidden).picks
     else:
-        picks = select(len(ids), log["n"], ranking, rule, log["batch"], run.seed, hidden).picks
-    return [
+        picks = select(len(ids), log["n"], ranking, rule, log["batch"], run.seed, hidden, order).picks
+    items = [
         QueueItem(
             sentence_id=ids[pick.index],
             origin=Origin.RANDOM if pick.by_chance else Origin.ACTIVE,
@@ -400,6 +425,9 @@ def replayed(store: Store, run: Run) -> list[QueueItem]:
         )
         for rank, pick in enumerate(picks)
     ]
+    if "starting" not in log:
+        return items
+    return [replace(item, reason="") for item in places_of_log(store, run.project_id, log["starting"]).among(items)]
 
 
 def _fingerprint(ids: Sequence[int]) -> str:

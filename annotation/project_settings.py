@@ -19,6 +19,7 @@ def checked(settings: ProjectSettings) -> ProjectSettings:
         name=settings.name.strip(),
         language=settings.language.strip(),
         backbone=settings.backbone.strip(),
+        starting_tagger=settings.starting_tagger.strip(),
         labels=tuple(map(_trimmed, settings.labels)),
     )
     if not settings.labels:

@@ -1,4 +1,4 @@
-"""What waits to be labelled before a tagger chooses: sentences by chance, and such as hold a name of the lead's list."""
+"""What waits to be labelled before a tagger chooses: sentences by chance, and such as hold a listed name."""
 
 import hashlib
 import random
@@ -7,6 +7,7 @@ from itertools import zip_longest
 
 from annotation.names import NameIndex
 from annotation.sampling import RANDOM_REASON
+from annotation.starting_places import may_choose, starting_places
 from annotation.training_set import GATE_ENTITIES, GATE_LABELS
 from storage import Origin, Project, QueueItem, Split, Store
 
@@ -38,7 +39,7 @@ def fill_pool(store: Store, project: Project) -> int:
 def queue_by_chance(store: Store, project: Project, n: int, reads: Sequence[str] = ()) -> int:
     """Queue up to `n` sentences of the pool drawn by chance (with `reads`, from what is written in these); how many.
 
-    While `names_raise` they are drawn as `with_names` says.
+    Until a tagger may choose they are drawn as `with_names` says.
     """
     unqueued = sorted(store.unqueued_pool_ids(project.id, reads))
     if not unqueued:
@@ -48,9 +49,9 @@ def queue_by_chance(store: Store, project: Project, n: int, reads: Sequence[str]
 
 
 def queue_anew(store: Store, project_id: int) -> int:
-    """Draw the queue of the pool again, because the list of names is another; what tabs hold stays. How many wait now.
+    """Draw the queue of the pool again, as names and a starting tagger have it now; what tabs hold stays. How many wait now.
 
-    Nothing happens once there are labels enough to ask a tagger: names then raise nothing, and its order stands.
+    Nothing happens once there are labels enough to ask a tagger: its order then stands.
     """
     project = store.project(project_id)
     if not _is_cold(store, project):
@@ -60,15 +61,7 @@ def queue_anew(store: Store, project_id: int) -> int:
     if not waiting:
         return 0
     items = _drawn(store, project, waiting, min(TOP_UP_TO, len(waiting)))
-    return store.fill_queue(project_id, items, replace=True)
-
-
-def names_raise(project: Project) -> bool:
-    """Whether a project wants sentences with names of its list first: not where chance alone is to decide.
-
-    That is the strategy `random`, and a control arm, whose first labels must be drawn like the later ones it compares.
-    """
-    return project.settings.strategy != "random" and not project.settings.control_share
+    return store.fill_queue(project_id, starting_places(store, project, waiting).among(items), replace=True)
 
 
 def with_names(
@@ -154,7 +147,7 @@ def _drawn(store: Store, project: Project, ids: Sequence[int], n: int) -> list[Q
 
 def _holding_names(store: Store, project: Project, order: Sequence[int]) -> list[int]:
     """Those of the first SEARCHED of these sentences that hold a name of the list, where names raise anything."""
-    listed = store.listed_names(project.id) if names_raise(project) else []
+    listed = store.listed_names(project.id) if may_choose(project.settings) else []
     if not listed or not _is_cold(store, project):
         return []
     index = NameIndex(listed)

@@ -17,10 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from platform import node
 
-from annotation import control_arm, final_training, label_errors, noise_floor
+from annotation import control_arm, final_training, label_errors, noise_floor, starting
 from annotation.children import PARENT_VARIABLE, child_environment, gentle_threads
 from annotation.loop import run_round
 from annotation.phases import RoundProgress
+from annotation.queue_filling import queue_anew
 from annotation.settings import Settings
 from annotation.tagging import Tools, real_tools
 from annotation.trigger import Due, Trigger
@@ -209,7 +210,8 @@ class Worker:
         last = self._store.last_run(project.id)
         orphaned = bool(self._store.running(project.id))
         checks = not orphaned and (
-            final_training.due(self._store, project.id)
+            starting.due(self._store, project, self._home)
+            or final_training.due(self._store, project.id)
             or label_errors.due(self._store, project.id)
             or self._arms_due(project, last)
             or noise_floor.due(self._store, project)
@@ -221,6 +223,9 @@ class Worker:
         try:
             self._fail_orphans(project.id)
             # Asked again: the worker that held the lease until now may have done it.
+            if starting.due(self._store, project, self._home):
+                self._read_pool(project, pulse)
+                return True
             due = self._trigger.due(project, self._now())
             if due is not None:
                 self._run(project.id, due, pulse)
@@ -250,6 +255,16 @@ class Worker:
         finally:
             pulse.end()
         log.info("%s: run %d is done: %s", project.settings.name, run.id, run.message)
+
+    def _read_pool(self, project: Project, pulse: Pulse) -> None:
+        """Let the starting tagger say which sentences come first: it takes less time than a training, which may use it."""
+        log.info("%s: the starting tagger reads the pool", project.settings.name)
+        pulse.begin(project.id)
+        try:
+            if starting.read(self._store, project, self._home, self._tools or real_tools(), pulse.go_on):
+                queue_anew(self._store, project.id)
+        finally:
+            pulse.end()
 
     def _train_finally(self, project_id: int, pulse: Pulse) -> None:
         """Train on the evaluation sentences too; a training that is due comes first."""

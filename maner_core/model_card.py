@@ -101,6 +101,22 @@ def describe(folder: Path, card: DataCard) -> None:
         ) from error
 
 
+def labels_of(folder: Path) -> list[str]:
+    """The labels of the checkpoint in `folder`, without loading it. Raises NoCheckpoint where there is none to be loaded."""
+    try:
+        labels = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["labels"]
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+            raise ValueError("its labels are no list of names")
+    except FileNotFoundError:
+        what = f"it has no {SETTINGS}" if folder.is_dir() else "there is no such folder"
+        raise NoCheckpoint(
+            f"{folder} is no checkpoint of this tool ({what}); give the folder a training wrote"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise NoCheckpoint(f"the checkpoint {folder} is damaged: {SETTINGS} cannot be read ({error})") from error
+    return labels
+
+
 def write_settings(folder: Path, settings: Settings) -> None:
     """Write the card made of the settings, and SETTINGS, each by way of a temporary name."""
     for name, text in ((CARD, render(settings)), (SETTINGS, json.dumps(settings, ensure_ascii=False, indent=2))):

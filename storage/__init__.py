@@ -58,6 +58,7 @@ from storage.review_records import (
     SentBack,
     Snapshot,
 )
+from storage.starting_records import StartingRead, StartingScore
 from storage.store import Store
 
 __all__ = [
@@ -110,6 +111,8 @@ __all__ = [
     "SkipReason",
     "Snapshot",
     "Split",
+    "StartingRead",
+    "StartingScore",
     "Status",
     "Store",
     "SuggestWhen",

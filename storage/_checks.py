@@ -68,6 +68,7 @@ def check_settings(settings: ProjectSettings) -> None:
         "backbone": settings.backbone,
         "preset": settings.preset,
         "adaptation": settings.adaptation,
+        "starting_tagger": settings.starting_tagger,
     }
     for field, text in texts.items():
         refuse_unstorable(text, field)

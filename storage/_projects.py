@@ -25,6 +25,7 @@ PLAIN_SETTINGS = (
     "backbone",
     "preset",
     "adaptation",
+    "starting_tagger",
     "seed",
     "suggestion_threshold",
     "blind_share",

@@ -97,6 +97,7 @@ class ProjectSettings:
     backbone: str = "bundled"
     preset: str = "default"
     adaptation: str = "none"  # to the unlabelled sentences: none, before or beside the training
+    starting_tagger: str = ""  # of another language: the folder of a checkpoint, or "run 17"; empty: none
     seed: int = 12345
     suggest_when: SuggestWhen = SuggestWhen.ALWAYS
     suggestion_threshold: float = 0.5  # spans below this confidence are left out, 0..1

@@ -55,13 +55,14 @@ from storage.records import (
 )
 from storage.review_records import ExportRow, LabelledSentence, Moment
 from storage.review_store import ReviewStore
+from storage.starting_store import StartingStore
 
 ROWS_PER_WRITE = 1_000  # of a long write, so that annotators never wait for the whole of it
 
 T = TypeVar("T")
 
 
-class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, NameStore, ReviewStore):
+class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, NameStore, ReviewStore, StartingStore):
     """A database of projects; safe to share between threads."""
 
     def __init__(self, url: str) -> None:

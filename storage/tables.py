@@ -130,6 +130,7 @@ class Projects(Base):
     backbone: Mapped[str] = mapped_column(Text)
     preset: Mapped[str] = mapped_column(String(40))
     adaptation: Mapped[str] = mapped_column(String(20), server_default="none")
+    starting_tagger: Mapped[str] = mapped_column(Text, server_default="")
     seed: Mapped[int] = mapped_column(BigInteger)
     suggest_when: Mapped[str] = mapped_column(String(10))
     suggestion_threshold: Mapped[float] = mapped_column(Float)

@@ -290,6 +290,20 @@ def test_what_is_labelled_first_has_short_middling_and_long_sentences_alike(stor
     assert {item.propensity for item in ranked} == {1.0}
 
 
+def test_so_has_what_a_training_draws_before_there_are_labels_enough(store: Store, tmp_path: Path) -> None:
+    project = make_project(store, pool=180)
+    label(store, project, GATE_LABELS - 20)
+    run = run_stub_round(store, project, tmp_path)
+    left = store.unlabelled_pool(project.id)
+    by_length, third = sorted(len(sentence.tokens) for sentence in left), len(left) // 3
+    ranked = sorted(queue_items(store, project).values(), key=lambda item: item.rank)
+    lengths = store.lengths([item.sentence_id for item in ranked])
+    for first in range(0, 90, 3):
+        short, middling, long = sorted(lengths[item.sentence_id] for item in ranked[first : first + 3])
+        assert short <= by_length[third - 1] <= middling <= by_length[2 * third - 1] <= long
+    assert [replace(item, reason="") for item in ranked] == replayed(store, run)
+
+
 def test_the_stratified_draw_gives_every_sentence_the_same_chance() -> None:
     ids, drawn = list(range(30)), Counter[int]()
     for seed in range(2000):

@@ -61,6 +61,7 @@ def example_rows(store: Store, raw: RawDatabase) -> dict[str, Row]:
         "VALUES (:id, :project, :run, 3, 1, 0, 0, :at)",
         **check,
     )
+    store.save_starting_read(other.id, "x", 1, 1)
     final_run = start_run(store, project)
     raw.execute("INSERT INTO final_runs VALUES (:run, :project, :by)", run=final_run, project=project.id, by=asha)
     fresh = add_pool(store, project, 1)[0]
@@ -227,6 +228,8 @@ def example_rows(store: Store, raw: RawDatabase) -> dict[str, Row]:
             "split": "reserve",
         },
         "noise_floors": {"run_id": run, "project_id": project.id, "n_labels": 1, "f1": None, "sentences": 0},
+        "starting_reads": {"project_id": project.id, "tagger": "x", "seed": 1, "n_pool": 1, "made_at": at},
+        "starting_scores": {"project_id": other.id, "sentence_id": foreign, "split": "pool", "score": 0.5, "names": 0},
         "serving_runs": {"project_id": project.id, "run_id": run, "pinned": True},
         "sentences": {
             "id": 500,
@@ -404,6 +407,12 @@ BROKEN: list[tuple[str, Row, str]] = [
     ("noise_floors", {"f1": 1.01}, "f1"),
     ("noise_floors", {"sentences": -1}, "sentences"),
     ("noise_floors", {"run_id": "@foreign_run"}, FOREIGN_KEY),
+    ("starting_reads", {"n_pool": -1}, "n_pool"),
+    ("starting_reads", {"project_id": 999}, FOREIGN_KEY),
+    ("starting_scores", {"sentence_id": "@reserved", "split": "reserve"}, "only_pool"),
+    ("starting_scores", {"sentence_id": "@in_pool"}, FOREIGN_KEY),
+    ("starting_scores", {"score": -0.1}, "score"),
+    ("starting_scores", {"names": -1}, "names"),
     ("labels", {"name": ""}, "name_not_empty"),
     ("labels", {"name": "PER"}, "unique"),
     ("labels", {"project_id": 999}, FOREIGN_KEY),

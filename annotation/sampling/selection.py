@@ -121,15 +121,18 @@ def select(
     batch: int,
     seed: int,
     barred: Collection[int] = frozenset(),
+    drawn_order: Sequence[int] | None = None,
 ) -> Selection:
     """The next `n` (or fewer) sentences of a pool of `size` that are not `barred`, in the order they are to be served.
 
     A `random_share` of them is drawn from the whole pool first, scored or not, so that these alone are an unbiased
     sample; the ranking fills the other places. The drawn ones are spread over the order, one in every stretch of it, so
     that stopping early does not change the share. Without a ranking, or where it is too short, chance fills all places.
-    `batch`: labels between two trainings.
+    `batch`: labels between two trainings. `drawn_order`: the sentences in the order in which chance takes them (default: by the
+    seed).
     """
-    shuffled = [index for index in Stream.CHANCE.generator(seed).permutation(size).tolist() if index not in barred]
+    by_chance = Stream.CHANCE.generator(seed).permutation(size).tolist() if drawn_order is None else drawn_order
+    shuffled = [index for index in by_chance if index not in barred]
     size = len(shuffled)
     n = min(n, size)
     n_random = n if ranking is None else round(rule.random_share * n)

@@ -14,8 +14,10 @@ from annotation.labels import DEFAULT_LABEL_NAMES, make_labels
 from annotation.permissions import Action
 from annotation.project_settings import checked
 from annotation.sampling import QUERY_STRATEGIES
+from annotation.starting import require_own
 from annotation.ui import navigation
-from annotation.ui.session import allow, allows, choose_project, chosen_project, current_store
+from annotation.ui.session import allow, allows, choose_project, chosen_project, current_settings, current_store
+from annotation.ui.starting_field import starting_field
 from annotation.ui.strategies import STRATEGIES
 from annotation.ui.text import plain
 from maner_core.config import ADAPTATIONS, PRESETS
@@ -85,8 +87,9 @@ def _existing_project(project: Project) -> None:
 
 def _create(settings: ProjectSettings) -> None:
     try:
-        by = allow(Action.CREATE_PROJECT).annotator.id
-        project = current_store().create_project(checked(settings), by)
+        person = allow(Action.CREATE_PROJECT)
+        require_own(current_store(), current_settings().home, person, settings)
+        project = current_store().create_project(checked(settings), person.annotator.id)
     except ManerError as error:
         st.error(plain(str(error)))
         return
@@ -98,8 +101,9 @@ def _create(settings: ProjectSettings) -> None:
 
 def _save(project: Project, settings: ProjectSettings) -> None:
     try:
-        by = allow(Action.CHANGE_PROJECT, project.id).annotator.id
-        current_store().update_project(project.id, checked(settings), by)
+        person = allow(Action.CHANGE_PROJECT, project.id)
+        require_own(current_store(), current_settings().home, person, settings)
+        current_store().update_project(project.id, checked(settings), person.annotator.id)
     except ManerError as error:
         st.error(plain(str(error)))
         return
@@ -355,6 +359,8 @@ def _learning(settings: ProjectSettings, start: ProjectSettings, key: str) -> Pr
             key=f"reserve_{key}",
             help="Applies to sentences imported from now on",
         )
+        with left:
+            starting = starting_field(settings, start.starting_tagger, key)
         seed = right.number_input("Seed", 0, 2**31 - 1, start.seed, key=f"seed_{key}", help="All chance comes from it")
     return replace(
         settings,
@@ -367,6 +373,7 @@ def _learning(settings: ProjectSettings, start: ProjectSettings, key: str) -> Pr
         measure_noise=noise,
         preset=preset,
         adaptation=adaptation,
+        starting_tagger=starting,
         reserve_fraction=reserve / 100,
         seed=int(seed),
     )
