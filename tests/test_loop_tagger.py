@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +12,11 @@ import torch
 from encoders import tiny_xlmr
 from loop_helpers import label, label_reserve, make_project, open_store, sentence_tokens
 
+from annotation import final_training, starting
 from annotation.loop import run_round
 from annotation.phases import RoundProgress
 from annotation.tagging import Tools, real_tools
+from maner_core.config import TrainConfig
 from maner_core.inference import Tagger
 from maner_core.model_card import hash_of_ids
 from storage import RunState, Split, Store
@@ -61,6 +65,39 @@ def test_a_round_trains_saves_scores_and_queues_with_the_real_tagger(
     assert kept["evaluation"]["f1"] == run.metrics["f1"]
     assert kept["evaluation"]["sentences"] == 15
     assert [progress.message for progress in told if progress.phase == "training"][-1].endswith("step 40 of 40")
+
+
+def test_a_final_tagger_says_what_it_is_and_starts_a_project_in_another_language(
+    store: Store, home: Path, backbone: str
+) -> None:
+    project = make_project(store, pool=60, reserve=15, backbone=backbone, system="sner")
+    label(store, project, 50)
+    label_reserve(store, project, 15)
+    store.request_final_training(project.id, store.annotator("Asha").id)
+    real = real_tools()
+
+    def train(sentences: Any, spans: Any, labels: Any, config: TrainConfig, *rest: Any) -> Any:
+        return real.train(sentences, spans, labels, replace(config, **QUICK), *rest)  # type: ignore[arg-type]
+
+    run = final_training.train(store, project, home, replace(real, train=train), lambda progress: None)
+    assert run is not None
+    checkpoint = home / str(run.checkpoint)
+    card = (checkpoint / "README.md").read_text(encoding="utf-8")
+    assert "| F1 | trained on the evaluation sentences too: no estimate of its F1 is left |" in card
+    assert json.loads((checkpoint / "maner.json").read_text(encoding="utf-8"))["data"]["evaluation_sentences"] == 15
+
+    other = make_project(store, pool=20, reserve=0, name="lug", starting_tagger=f"run {run.id}")
+    assert starting.read(store, other, home, real, lambda: None)
+    best = store.starting_scores(other.id)[0]
+    [found] = Tagger.load(checkpoint).predict([store.sentence(best.sentence_id).tokens])
+    assert best.score == pytest.approx(float((1 - found.probabilities[:, 0]).sum()), abs=1e-3)
+    assert best.names == len(found.spans)
+    weights = checkpoint / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    assert not starting.read(store, other, home, real, lambda: None)
+    failed = store.starting_read(other.id)
+    assert failed is not None
+    assert f"the checkpoint {checkpoint} is damaged" in str(failed.failure)
 
 
 def test_the_same_seed_trains_the_same_tagger_and_chooses_the_same_sentences(tmp_path: Path, backbone: str) -> None:
