@@ -1,18 +1,15 @@
-"""What of the pool is labelled next, and why: read, score, select, suggest, queue. And the same again from the log."""
+"""What of the pool is labelled next, and why: read, score, select, suggest, queue."""
 
-import random
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
 from annotation.names import NameIndex
 from annotation.phases import Phase, Phases
-from annotation.queue_filling import NAMED_REASON, NAMED_STRATEGY, holding_names, of_all_lengths, with_names
+from annotation.queue_filling import NAMED_REASON, NAMED_STRATEGY, holding_names
 from annotation.quick_scorer import COMPARED_SENTENCES, LOWEST_CORRELATION, rank_correlation
 from annotation.sampling import (
     NEEDS_STATES,
@@ -22,7 +19,6 @@ from annotation.sampling import (
     Pick,
     Pool,
     Ranking,
-    Selection,
     SelectionRule,
     Stream,
     Timed,
@@ -37,11 +33,11 @@ from annotation.sampling import (
     why,
 )
 from annotation.sampling.acquisition import REMEMBERED_ROUNDS
+from annotation.selection_log import drawn_order, log_of, select_by_names
 from annotation.stability import fixed_set
-from annotation.starting_places import StartingPlaces, may_choose, places_of_log, starting_places
+from annotation.starting_places import StartingPlaces, may_choose, starting_places
 from annotation.tagging import LoadedTagger, QuickScorer, TaggerPrediction
 from annotation.training_set import TrainingSet, label_shares
-from maner_core.errors import InvalidInput
 from maner_core.spans import iob2_tags
 from storage import (
     Origin,
@@ -111,7 +107,8 @@ class Chooser:
         items = [self.queue_item(pool, pick, rank, name) for rank, pick in enumerate(selection.picks)]
         items = starting.among(items)
         queued = self.store.fill_queue(self.project.id, items, replace=True)
-        log = _log(pool, seq, n, batch, name, ranking, selection)
+        ids = [sentence.id for sentence in pool.sentences]
+        log = log_of(ids, pool.hidden, seq, n, batch, name, ranking, selection)
         first = [item.sentence_id for item in items if item.run_id is None]
         log |= {"by_length": not self.labelled.opens_gate, "starting": {"done": starting.done, "sentences": first}}
         cost = asdict(pool.arrays.cost) if pool.arrays is not None else None
@@ -313,11 +310,6 @@ class ReadPool:
         """The tags that its probabilities are of."""
         return tuple(iob2_tags(self.tagger.labels))
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """Of the ids of all sentences in their order."""
-        return _fingerprint([sentence.id for sentence in self.sentences])
-
     def states(self, arrays: Pool) -> WordStates:
         """The word states of the sentences that `mnlp` puts first."""
         first = np.sort(np.argsort(-mnlp(arrays), kind="stable")[:SENTENCES_WITH_STATES])
@@ -335,100 +327,7 @@ class ReadPool:
         return Suggestion(run_id, self.sentences[index].id, spans, confidence)
 
 
-def drawn_order(sentences: Sequence[Sentence], seed: int, by_length: bool) -> list[int]:
-    """Indices of all sentences in the order in which chance takes them; `by_length`: short, middling and long ones alike."""
-    if not by_length:
-        return Stream.CHANCE.generator(seed).permutation(len(sentences)).tolist()
-    lengths = {index: len(sentence.tokens) for index, sentence in enumerate(sentences)}
-    return of_all_lengths(list(lengths), lengths, len(lengths), random.Random(f"{seed}/by length"))
-
-
-def select_by_names(order: Sequence[int], n: int, named: Ranking, barred: Collection[int]) -> Selection:
-    """The next `n` of `order` that are not `barred`, half of them `named` ones: see queue_filling.with_names."""
-    order = [index for index in order if index not in barred]
-    places = with_names(order, named.sentences.tolist(), min(n, len(order)))
-    chance = sum(not raised for _, raised in places) / max(len(order), 1)
-    return Selection([Pick(index, not raised, None if raised else chance) for index, raised in places])
-
-
 def project_cost(store: Store, project_id: int) -> Cost:
     """Seconds that a sentence costs the people of this project; a guess while few are timed."""
     times = store.timings(project_id)
     return Cost.fitted([Timed(time.annotator_id, time.words, time.entities, time.seconds) for time in times])
-
-
-# The log: everything a selection was made from, so that it can be made again.
-
-
-def _log(
-    pool: ReadPool, seq: int, n: int, batch: int, strategy: str, ranking: Ranking | None, selection: Selection
-) -> dict[str, Any]:
-    """What the stored scores and the seed of the run do not say already; JSON values."""
-    ids = [sentence.id for sentence in pool.sentences]
-    whole_batches = ranking is not None and ranking.scores is None
-    return {
-        "strategy": strategy,
-        "seq": seq,
-        "last_sentence": max(ids, default=0),
-        "pool": len(ids),
-        "pool_fingerprint": pool.fingerprint,
-        "n": n,
-        "batch": batch,
-        "order": [ids[index] for index in ranking.sentences[: 2 * n]]
-        if ranking is not None and whole_batches
-        else None,
-        "left_out": [[ids[index], ids[twin]] for index, twin in selection.left_out.items()],
-        "hidden": [ids[index] for index in sorted(pool.hidden)],
-    }
-
-
-def replayed(store: Store, run: Run) -> list[QueueItem]:
-    """The queue of a finished run, made again from what is stored: no tagger is asked, reasons are left empty.
-
-    Raises InvalidInput where the pool of that time cannot be told any more, because its sentences have become
-    duplicates of evaluation sentences since, or where the run is from before selections were logged.
-    """
-    log: Mapping[str, Any] | None = run.metrics.get("selection_log")
-    if log is None:
-        raise InvalidInput(f"run {run.id} has no log of its selection; only runs of this release or later have one")
-    pool = [it for it in store.unlabelled_pool(run.project_id, log["seq"]) if it.id <= log["last_sentence"]]
-    ids = [sentence.id for sentence in pool]
-    if _fingerprint(ids) != log["pool_fingerprint"]:
-        raise InvalidInput(f"the pool of run {run.id} is not what it was: {log['pool']} sentences then, {len(ids)} now")
-    scores, index_of = store.scores(run.id), {id_: index for index, id_ in enumerate(ids)}
-    left_out = {index_of[id_]: index_of[twin] for id_, twin in log["left_out"]}
-    rule = SelectionRule(**run.config["selection_rule"])
-    ranking = None
-    if log["order"] is not None:
-        ranking = Ranking(np.array([index_of[id_] for id_ in log["order"]], np.intp))
-    elif log["strategy"] != "random":
-        read = np.array(sorted(index_of[id_] for id_ in scores), np.intp)
-        values = np.array([scores[ids[index]] for index in read])
-        ranking = Ranking.by_score(read, values, run.seed, lambda index, chosen: left_out.get(index))
-    hidden = {index_of[id_] for id_ in log["hidden"]}
-    order = drawn_order(pool, run.seed, log.get("by_length", False))
-    if log["strategy"] == NAMED_STRATEGY and ranking is not None:
-        picks = select_by_names(order, log["n"], ranking, hidden).picks
-    else:
-        picks = select(len(ids), log["n"], ranking, rule, log["batch"], run.seed, hidden, order).picks
-    items = [
-        QueueItem(
-            sentence_id=ids[pick.index],
-            origin=Origin.RANDOM if pick.by_chance else Origin.ACTIVE,
-            rank=rank,
-            strategy="random" if pick.by_chance else log["strategy"],
-            score=scores.get(ids[pick.index]),
-            propensity=pick.propensity,
-            run_id=run.id,
-            round=run.round,
-            seed=run.seed,
-        )
-        for rank, pick in enumerate(picks)
-    ]
-    if "starting" not in log:
-        return items
-    return [replace(item, reason="") for item in places_of_log(store, run.project_id, log["starting"]).among(items)]
-
-
-def _fingerprint(ids: Sequence[int]) -> str:
-    return sha256(" ".join(map(str, ids)).encode()).hexdigest()[:16]

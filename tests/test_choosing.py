@@ -12,11 +12,11 @@ import pytest
 from loop_helpers import draft, label, make_project, open_store, queue_items, run_stub_round, save
 from stub_tagger import STUB, StubPrediction, StubTagger
 
-from annotation.choosing import replayed
 from annotation.loop import run_round
 from annotation.queue_filling import of_all_lengths, top_up
 from annotation.quick_scorer import for_a_lead, in_words, rank_correlation
 from annotation.sampling import Cost, SelectionRule
+from annotation.selection_log import replayed
 from annotation.tagging import LoadedTagger, Tools
 from annotation.training_set import GATE_LABELS
 from maner_core.config import TrainConfig

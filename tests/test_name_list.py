@@ -10,11 +10,11 @@ import pytest
 from loop_helpers import label, make_project, open_store, queue_items, run_stub_round
 from store_helpers import draft, new_project, save
 
-from annotation.choosing import replayed
 from annotation.cli import main
 from annotation.formats import SourceFile
 from annotation.name_list import read_names, remove_list, replace_list
 from annotation.queue_filling import NAMED_REASON, NAMED_STRATEGY, queue_anew, top_up, with_names
+from annotation.selection_log import replayed
 from maner_core.errors import FormatError, InvalidInput, Refused
 from storage import Label, ListedName, NewSentence, Origin, Project, ProjectSettings, Split, Store
 

@@ -25,9 +25,9 @@ from streamlit.testing.v1 import AppTest
 from stub_tagger import STUB
 
 from annotation import starting
-from annotation.choosing import replayed
 from annotation.queue_filling import top_up
 from annotation.sampling import tag_count
+from annotation.selection_log import replayed
 from annotation.starting import common_labels, of_labels, read, require_own, run_of, starting_tagger
 from annotation.starting_places import is_starting_place, picks, reason, with_starting
 from annotation.ui import session
