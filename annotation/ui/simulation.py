@@ -59,7 +59,9 @@ def _running(project_id: int) -> None:
     if standing is None or not standing.running:
         st.rerun()
     left = " · the first takes longest"
-    if standing.seconds_left is not None:
+    if standing.done == standing.rounds:
+        left = " · the savings and their intervals are worked out"
+    elif standing.seconds_left is not None:
         left = f" · about {duration(standing.seconds_left)} left"
     with st.container(border=True, key="running"):
         st.markdown(f":material/science: **Simulating on {plain(standing.order.source)}**")
