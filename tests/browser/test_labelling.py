@@ -1,10 +1,12 @@
 """The main job through the real app: a person labels in a browser, the rows are in the database."""
 
+from dataclasses import replace
+
 from playwright.sync_api import expect
 
-from browser.conftest import OpenEditor, Tool
+from browser.conftest import SENTENCES, OpenEditor, Tool
 from maner_core.spans import Span
-from storage import SkipReason, Status
+from storage import NameSource, Origin, QueueItem, SkipReason, Status, SuggestedName
 
 
 def test_labelling_by_keyboard_writes_the_row(tool: Tool, open_tool: OpenEditor) -> None:
@@ -163,3 +165,29 @@ def test_other_pages_and_back_keep_the_place(tool: Tool, open_tool: OpenEditor) 
     editor.ready()
     assert editor.sentence() == drafted
     assert editor.entities()[0].startswith("PER: ")
+
+
+def test_a_name_labelled_once_is_suggested_where_it_stands_again(tool: Tool, open_tool: OpenEditor) -> None:
+    tool.store.update_project(tool.project.id, replace(tool.project.settings, blind_share=0.0))
+    ids = [sentence.id for sentence in tool.store.unlabelled_pool(tool.project.id)]
+    order = [QueueItem(id_, Origin.RANDOM, rank, "random", None, None, None, 0) for rank, id_ in enumerate(ids)]
+    tool.store.fill_queue(tool.project.id, order, replace=True)
+    editor = open_tool().ready()
+    assert editor.sentence() == ids[0]
+    editor.press("Shift+ArrowRight", "1", "ArrowRight", "ArrowRight", "2", "Enter")
+    editor.on_other_sentence(ids[0])
+    editor.saved()
+    again = ids[len(SENTENCES)]  # the same words, on their way to the browser since before they were labelled
+    while editor.sentence() != again:
+        here = editor.sentence()
+        editor.press("s")
+        editor.on_other_sentence(here)
+    assert editor.entities() == ["PER?: Asha Wangari", "LOC?: Nairobi"]
+    expect(editor.page.locator(".entity.known").first).to_contain_text(f"seen in sentence {ids[0]}")
+    editor.press("Enter")
+    editor.on_other_sentence(again)
+    editor.saved()
+    row = next(row for row in tool.annotations() if row.sentence_id == again)
+    assert row.spans == (Span(0, 2, "PER"), Span(3, 4, "LOC"))
+    assert row.names_shown[0] == SuggestedName(0, 2, "PER", NameSource.SEEN, seen_in=ids[0])
+    assert row.suggestion_run is None
