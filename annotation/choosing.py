@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from annotation.names import NameIndex
+from annotation.names import NameIndex, NameList
 from annotation.phases import Phase, Phases
 from annotation.queue_filling import NAMED_REASON, NAMED_STRATEGY, holding_names
 from annotation.quick_scorer import COMPARED_SENTENCES, LOWEST_CORRELATION, rank_correlation
@@ -224,7 +224,7 @@ class Chooser:
             return None
         labelled = zip(self.labelled.ids, self.labelled.sentences, self.labelled.spans, strict=True)
         waiting = {i: sentence.tokens for i, sentence in enumerate(pool.sentences) if i not in pool.hidden}
-        holding = holding_names(NameIndex(listed, labelled), waiting)
+        holding = holding_names(NameIndex(NameList(listed), labelled), waiting)
         order = Stream.STRATEGY.generator(self.run.seed).permutation(np.array(holding, np.intp))
         return Ranking(order) if holding else None
 

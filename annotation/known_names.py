@@ -9,7 +9,7 @@ from itertools import islice
 
 from annotation.affixes import Affixes
 from annotation.blind import is_withheld
-from annotation.names import NameIndex
+from annotation.names import NameIndex, NameList
 from storage import HandOut, Project, Split, Store, SuggestedName, SuggestedSpan, SuggestWhen
 
 LOOK_SECONDS = 1.0  # between two looks for what other people and processes have changed
@@ -25,6 +25,7 @@ class _Kept:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     index: NameIndex = field(default_factory=NameIndex)
+    listed: NameList = field(default_factory=NameList)
     key: Key | None = None
     look_at: float = float("-inf")  # not to look for changes before
     make_at: float = float("-inf")  # not to make the index again before
@@ -55,6 +56,8 @@ class KnownNames:
             kept.look_at = now + LOOK_SECONDS
             if key != kept.key:
                 started = time.thread_time()
+                if kept.key is None or key[:2] != kept.key[:2]:
+                    kept.listed = NameList(self.store.listed_names(project.id))
                 self._make(project.id, kept)
                 kept.key = key
                 kept.make_at = now + (time.thread_time() - started) / SHARE_OF_A_CORE
@@ -68,7 +71,7 @@ class KnownNames:
                 kept.affixes = Affixes.of(word.casefold() for sentence in sentences for word in sentence.tokens)
                 kept.read = len(sentences)
         labelled = ((item.sentence.id, item.sentence.tokens, item.gold.spans) for item in items)
-        kept.index = NameIndex(self.store.listed_names(project_id), labelled, kept.affixes)
+        kept.index = NameIndex(kept.listed, labelled, kept.affixes)
 
 
 def names_to_show(

@@ -41,7 +41,6 @@ Labelled = tuple[int, Sequence[str], Sequence[Span]]
 class _Name:
     """What is known of one name, letter case aside."""
 
-    listed: dict[Words, str] = field(default_factory=dict)  # as written in the list -> its label
     marked: set[Words] = field(default_factory=set)  # as written where people marked it
     seen: dict[str, int] = field(default_factory=dict)  # label -> the first sentence where it has it
     places: Counter[str] = field(default_factory=Counter)  # label, or OUTSIDE -> places of these words
@@ -53,21 +52,42 @@ class _Name:
         """Draw the conclusions, once all places are counted."""
         self.label = _clear(self.seen, self.places)
         self.form_label = self.label if self.label == _clear(self.seen, self.places + self.related) else None
-        total = self.places.total()
-        against = {label: total - self.places[label] for label in self.listed.values()}
-        self.listed = {
-            words: label
-            for words, label in self.listed.items()
-            if against[label] < FEWEST_AGAINST or against[label] < CLEAR_SHARE * total
-        }
+
+    def overrules(self, label: str) -> bool:
+        """Whether people said too often that this is no name with that label for the list to be believed."""
+        against = self.places.total() - self.places[label]
+        return against >= FEWEST_AGAINST and against >= CLEAR_SHARE * self.places.total()
+
+
+class NameList:
+    """The lead's list, ready to be looked for in sentences; long ones take a while to make ready, so it is kept."""
+
+    def __init__(self, listed: Iterable[ListedName] = ()) -> None:
+        self.names: defaultdict[Words, dict[Words, str]] = defaultdict(dict)
+        """Case folded -> as written -> label."""
+        self.longest: dict[str, int] = {}
+        """Words, by the first word of a name."""
+        everything = hashlib.blake2b(digest_size=8)
+        for it in listed:
+            if words := _pieces(it.name):
+                key = _folded(words)
+                self.names[key][words] = it.label
+                self.longest[key[0]] = max(self.longest.get(key[0], 0), len(key))
+            everything.update(f"{it.name}\t{it.label}\n".encode())
+        self.version = everything.hexdigest() if self.names else ""
+
+    def label(self, words: Words, key: Words) -> str | None:
+        """The label of a name that is written so; None where there is none."""
+        return next((label for name, label in self.names.get(key, {}).items() if _written_alike(name, words)), None)
 
 
 class NameIndex:
     """Finds known names in sentences; `version` is another text whenever the names it knows are others."""
 
     def __init__(
-        self, listed: Iterable[ListedName] = (), labelled: Iterable[Labelled] = (), affixes: Affixes | None = None
+        self, listed: NameList | None = None, labelled: Iterable[Labelled] = (), affixes: Affixes | None = None
     ) -> None:
+        self._list = listed or NameList()
         self._affixes = affixes or Affixes()
         self._names: defaultdict[Words, _Name] = defaultdict(_Name)
         self._longest: dict[str, int] = {}  # words, by the first word of a name
@@ -75,9 +95,6 @@ class NameIndex:
         self._longest_form: dict[str, int] = {}  # words, by the first word of a stem
         self._some_without_capital = False
         self._judged: set[str] = set()  # words of labelled sentences
-        for it in listed:
-            if words := _pieces(it.name):
-                self._add(words).listed[words] = it.label
         sentences = [(id_, _Text.of(tokens), spans) for id_, tokens, spans in labelled]
         for id_, text, spans in sentences:
             self._judged.update(text.keys)
@@ -94,9 +111,6 @@ class NameIndex:
             name.decide()
         self._forms_pay = self._do_forms_pay()
         self.version = self._fingerprint()
-
-    def __bool__(self) -> bool:
-        return bool(self._names)
 
     def suggest(self, tokens: Sequence[str], other_forms: bool = True) -> tuple[SuggestedName, ...]:
         """The known names in a sentence, in its order, none overlapping another; without `other_forms`, only as marked."""
@@ -137,12 +151,11 @@ class NameIndex:
             return None
         for end in text.ends(start, longest):
             words, key = text.words[start:end], text.keys[start:end]
-            if (name := self._names.get(key)) is not None:
-                label = next((label for it, label in name.listed.items() if _written_alike(it, words)), None)
-                if label is not None:
-                    return end, label, NameSource.LIST, None
-                if name.label is not None and any(_written_alike(it, words) for it in name.marked):
-                    return end, name.label, NameSource.SEEN, name.seen[name.label]
+            name, listed = self._names.get(key), self._list.label(words, key)
+            if listed is not None and not (name is not None and name.overrules(listed)):
+                return end, listed, NameSource.LIST, None
+            if name is not None and name.label is not None and any(_written_alike(it, words) for it in name.marked):
+                return end, name.label, NameSource.SEEN, name.seen[name.label]
             if other_forms and self._forms_pay and (form := self._form_of(words, key)) is not None:
                 return end, form[0], NameSource.SEEN, form[1]
         return None
@@ -151,7 +164,8 @@ class NameIndex:
         """How many words a name that begins here may have; 0 inside a word."""
         if not text.begins[start]:
             return 0
-        longest = self._longest.get(text.keys[start], 0)
+        first = text.keys[start]
+        longest = max(self._longest.get(first, 0), self._list.longest.get(first, 0))
         if not other_forms or not (self._some_without_capital or _has_capital(text.words[start])):
             return longest
         stems = self._affixes.stems(text.keys[start : start + 1])
@@ -187,9 +201,9 @@ class NameIndex:
                 if said == OUTSIDE and any(first <= start and end <= last for first, last in labels):
                     continue
                 words, key = text.words[start:end], text.keys[start:end]
-                name = self._names.get(key)
-                if name is not None and any(_written_alike(it, words) for it in (*name.listed, *name.marked)):
-                    name.places[said] += 1
+                marked = self._names[key].marked if key in self._names else ()
+                if any(_written_alike(it, words) for it in (*marked, *self._list.names.get(key, ()))):
+                    self._names[key].places[said] += 1
                 for relative in {id(name): name for _, name in self._relatives(words, key)}.values():
                     relative.related[said] += 1
 
@@ -202,18 +216,14 @@ class NameIndex:
 
     def _fingerprint(self) -> str:
         known = [
-            (
-                key,
-                sorted(name.listed.items()),
-                sorted(name.marked),
-                name.label,
-                name.form_label,
-                sorted(name.seen.items()),
-            )
-            for key, name in sorted(self._names.items())
-            if name.listed or name.label is not None
+            (key, sorted(name.marked), name.label, name.form_label, sorted(name.seen.items()), overruled)
+            for key, name in sorted(self._names.items(), key=lambda item: item[0])
+            if (overruled := [it for it in self._list.names.get(key, {}).values() if name.overrules(it)]) or name.label
         ]
-        return hashlib.blake2b(repr((self._forms_pay, known)).encode(), digest_size=8).hexdigest() if known else ""
+        if not known:
+            return self._list.version
+        everything = repr((self._list.version, self._forms_pay, known))
+        return hashlib.blake2b(everything.encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

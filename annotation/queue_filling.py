@@ -5,7 +5,7 @@ import random
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
-from annotation.names import NameIndex
+from annotation.names import NameIndex, NameList
 from annotation.sampling import RANDOM_REASON
 from annotation.starting_places import may_choose, starting_places
 from annotation.training_set import GATE_ENTITIES, GATE_LABELS
@@ -150,7 +150,7 @@ def _holding_names(store: Store, project: Project, order: Sequence[int]) -> list
     listed = store.listed_names(project.id) if may_choose(project.settings) else []
     if not listed or not _is_cold(store, project):
         return []
-    index = NameIndex(listed)
+    index = NameIndex(NameList(listed))
     return holding_names(index, store.tokens(order[:SEARCHED]))
 
 

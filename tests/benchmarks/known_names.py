@@ -50,7 +50,7 @@ def _sentences(file: Path, seed: int) -> list[Labelled]:
 
 def _row(file: Path, labelled: list[Labelled], test: list[Labelled], affixes: Affixes) -> str:
     started = time.thread_time()
-    index = NameIndex((), labelled, affixes)
+    index = NameIndex(None, labelled, affixes)
     made = time.thread_time() - started
     started = time.thread_time()
     suggested = [index.suggest(tokens) for _, tokens, _ in test]
