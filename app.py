@@ -13,9 +13,9 @@ from starlette.middleware import Middleware
 from annotation import accounts, demo
 from annotation.access import OnlyThisMachine, SafeHeaders
 from annotation.api import Api
+from annotation.kept_worker import KeptWorker
 from annotation.ui import navigation
 from annotation.ui.session import base_path, current_access, current_settings, current_store, own_url, secret
-from annotation.worker import KeptWorker
 from maner_core.errors import ManerError
 
 FIRST_LINK = """

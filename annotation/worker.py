@@ -7,7 +7,6 @@ in the database, so that it may be killed at any moment and any number of worker
 import logging
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -18,7 +17,7 @@ from pathlib import Path
 from platform import node
 
 from annotation import control_arm, final_training, label_errors, noise_floor, starting
-from annotation.children import PARENT_VARIABLE, child_environment, gentle_threads
+from annotation.children import PARENT_VARIABLE, gentle_threads
 from annotation.loop import run_round
 from annotation.phases import RoundProgress
 from annotation.queue_filling import queue_anew
@@ -40,10 +39,6 @@ BACK_OFF_SECONDS = 10.0
 """Rest of a project after a failure, times the number of failures in a row, up to LONGEST_BACK_OFF_SECONDS."""
 LONGEST_BACK_OFF_SECONDS = 300.0
 NICENESS = 10
-STOP_SECONDS = 10.0
-RESTART_SECONDS = 2.0
-"""Between two looks whether the worker lives."""
-KEPT_LOGS = 10
 KILLED = "The worker died during this run (phase: {phase}): it was killed, or the machine ran out of memory."
 
 log = logging.getLogger("annotation.worker")
@@ -367,65 +362,3 @@ def main(settings: Settings, once: bool = False) -> int:
     finally:
         store.close()
     return 1 if once and worker.failures else 0
-
-
-def start_worker(settings: Settings) -> "subprocess.Popen[bytes]":
-    """Start a worker beside this process, with a log file of its own under home; it ends when this process does."""
-    logs = settings.home / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    for old in sorted(logs.glob("worker-*.log"))[: -KEPT_LOGS + 1]:
-        old.unlink(missing_ok=True)
-    started = datetime.now(UTC)
-    with (logs / f"worker-{started:%Y%m%dT%H%M%S%f}.log").open("wb") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", "annotation", "worker"],
-            env=child_environment(settings),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C reaches the app, which then stops its worker in order
-        )
-
-
-def stop_worker(process: "subprocess.Popen[bytes]", seconds: float = STOP_SECONDS) -> int:
-    """Ask a worker to stop, kill it after `seconds`; its exit code. A run it leaves behind starts again next time."""
-    process.terminate()
-    try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
-
-
-class KeptWorker:
-    """A worker that is started again when it dies, until it is stopped: whoever labels cannot start one.
-
-    It waits RESTART_SECONDS before that, twice as long after each death in a row, so that a worker that cannot live does
-    not take the machine from the people.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._stopped = threading.Event()
-        self._process = start_worker(settings)
-        self._thread = threading.Thread(target=self._keep, name="worker keeper", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop the worker for good."""
-        self._stopped.set()
-        self._thread.join()
-        stop_worker(self._process)
-
-    def _keep(self) -> None:
-        pause, started = RESTART_SECONDS, time.monotonic()
-        while not self._stopped.wait(RESTART_SECONDS):
-            if self._process.poll() is None:
-                continue
-            died_old = time.monotonic() - started >= LONGEST_BACK_OFF_SECONDS
-            pause = RESTART_SECONDS if died_old else pause
-            log.warning("the worker ended with code %s; another starts in %.0f s", self._process.returncode, pause)
-            if self._stopped.wait(pause):
-                return
-            self._process, started = start_worker(self._settings), time.monotonic()
-            pause = min(pause * 2, LONGEST_BACK_OFF_SECONDS)

@@ -18,13 +18,15 @@ from loop_helpers import draft, label, label_reserve, make_project, open_store, 
 from stub_tagger import STUB
 
 import annotation.worker
+from annotation import kept_worker
 from annotation.children import PARENT_VARIABLE
+from annotation.kept_worker import KeptWorker, start_worker, stop_worker
 from annotation.loop import STOPPED
 from annotation.phases import RoundProgress
 from annotation.settings import Settings
 from annotation.tagging import Tools
 from annotation.trigger import ATTEMPTS, Due, Trigger
-from annotation.worker import Pulse, Worker, start_worker, stop_worker
+from annotation.worker import Pulse, Worker
 from maner_core.errors import DatabaseUnavailable, LeaseLost, RunStopped
 from storage import Project, Run, RunState, Split, Store
 
@@ -528,9 +530,9 @@ def test_a_worker_that_cannot_live_is_started_ever_more_rarely(home: Path, monke
         dead.wait()
         return dead
 
-    monkeypatch.setattr(annotation.worker, "start_worker", start_and_die)
-    monkeypatch.setattr(annotation.worker, "RESTART_SECONDS", 0.05)
-    kept = annotation.worker.KeptWorker(Settings(home=home, database_url=url_of(home)))
+    monkeypatch.setattr(kept_worker, "start_worker", start_and_die)
+    monkeypatch.setattr(kept_worker, "RESTART_SECONDS", 0.05)
+    kept = KeptWorker(Settings(home=home, database_url=url_of(home)))
     wait_for(lambda: len(starts) == 4)
     kept.stop()
     first, second, third = (later - earlier for earlier, later in pairwise(starts))
