@@ -22,11 +22,13 @@ from annotation.tagging import Tools
 from maner_core.errors import InvalidInput, LeaseLost, ManerError, NoCheckpoint, NotFound, Refused, RunStopped
 from maner_core.model_card import labels_of
 from maner_core.spans import OUTSIDE, iob2_tags
-from storage import Person, Project, ProjectSettings, Split, StartingScore, Store
+from storage import Person, Project, ProjectSettings, Split, StartingRead, StartingScore, Store
 
 READ = 1_000
 """Sentences it reads at most, drawn by chance: the best 20 of so many are the best 2 %."""
 READ_AT_ONCE = 100
+GROWTH = 2
+"""It reads again once there are so many times the sentences, where it could not read READ before."""
 RETRY_SECONDS = 300.0
 """After a failure it is tried again so much later: the folder may have been put right."""
 
@@ -87,15 +89,25 @@ def starting_tagger(store: Store, home: Path, settings: ProjectSettings) -> str:
 
 
 def due(store: Store, project: Project, home: Path) -> bool:
-    """Whether the starting tagger should read now: sentences wait, and it is newly chosen or failed a while ago."""
+    """Whether the starting tagger should read now: sentences wait, and it is newly chosen, or failed a while ago.
+
+    Also where it read all of a small pool that has doubled since.
+    """
     if not may_choose(project.settings) or not (tagger := starting_tagger(store, home, project.settings)):
         return False
     last = store.starting_read(project.id)
-    if last is not None and last.tagger == tagger:
-        waited = (datetime.now(UTC) - last.made_at).total_seconds()
-        if last.failure is None or waited < RETRY_SECONDS:
-            return False
+    if last is not None and last.tagger == tagger and not _is_worth_another(store, project, last):
+        return False
     return store.ready(project.id, Split.POOL) > 0
+
+
+def _is_worth_another(store: Store, project: Project, last: StartingRead) -> bool:
+    if last.failure is not None:
+        return (datetime.now(UTC) - last.made_at).total_seconds() >= RETRY_SECONDS
+    if last.n_pool >= READ:
+        return False
+    progress = store.progress(project.id)
+    return progress.labelled < FIRST and progress.unlabelled_pool >= GROWTH * max(last.n_pool, 1)
 
 
 def read(store: Store, project: Project, home: Path, tools: Tools, still_wanted: Callable[[], None]) -> bool:
@@ -123,7 +135,12 @@ def read(store: Store, project: Project, home: Path, tools: Tools, still_wanted:
     except (RunStopped, LeaseLost):
         raise
     except Exception as error:
-        log.warning("%s: the starting tagger %s cannot be read", project.settings.name, tagger, exc_info=True)
+        log.warning(
+            "%s: the starting tagger %s cannot be read",
+            project.settings.name,
+            tagger,
+            exc_info=not isinstance(error, ManerError),
+        )
         store.save_starting_read(project.id, tagger, seed, len(pool), failure=plain_words(error))
         return False
     store.save_starting_read(project.id, tagger, seed, len(pool), scores)

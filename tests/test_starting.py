@@ -18,6 +18,7 @@ from loop_helpers import (
     open_store,
     queue_items,
     run_stub_round,
+    sentence_tokens,
 )
 from signed_in import sign_in
 from store_helpers import add_pool, add_reserve, item, new_project
@@ -35,7 +36,7 @@ from annotation.worker import Worker
 from maner_core.config import TrainConfig
 from maner_core.errors import InvalidInput, NoCheckpoint, NotFound, Refused, RunStopped
 from maner_core.model_card import SETTINGS, labels_of
-from storage import Origin, Project, ProjectSettings, QueueItem, Role, Split, StartingScore, Store
+from storage import NewSentence, Origin, Project, ProjectSettings, QueueItem, Role, Split, StartingScore, Store
 
 
 @pytest.fixture
@@ -209,6 +210,18 @@ def test_it_reads_the_pool_once_and_decides_20_of_the_first_50(lead_store: Store
     assert kept is not None
     again = [pick for pick in picks(lead_store, project.id, kept) if pick.sentence_id not in drawn]
     assert [pick.sentence_id for pick in again[:20]] == [each.sentence_id for each in chosen]
+
+
+def test_a_small_pool_that_has_doubled_is_read_again(lead_store: Store, tmp_path: Path) -> None:
+    project = started_project(lead_store, tmp_path, pool=30)
+    work(lead_store, tmp_path)
+    for seed, n, again in ((7, 29, False), (8, 1, True)):
+        new = [NewSentence(tokens) for tokens in sentence_tokens(n, seed)]
+        lead_store.add_sentences(project.id, new, None, "more.txt")
+        assert starting.due(lead_store, project, tmp_path) is again
+    work(lead_store, tmp_path)
+    assert len(lead_store.starting_scores(project.id)) == 60
+    assert not starting.due(lead_store, project, tmp_path)
 
 
 def test_a_training_before_50_labels_leaves_it_the_rest_of_its_places(lead_store: Store, tmp_path: Path) -> None:
