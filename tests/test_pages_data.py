@@ -145,7 +145,7 @@ def test_a_lead_freezes_the_data_and_sees_what_changed_since(store: Store, proje
         next(button for button in app.button if button.label == "Freeze").click().run()
         assert not app.exception
     assert [snapshot.name for snapshot in store.snapshots(project.id)] == ["before", "after"]
-    assert "2 sentences are the same." in said(app)
+    assert "2 sentences the same in both." in said(app)
     assert app.selectbox(key="export_state").options == ["as it is now", "before", "after"]
 
 

@@ -12,7 +12,7 @@ from annotation.formats import EXPORT_FORMATS, IMPORT_FORMATS, SourceFile
 from annotation.importing import ImportReport, UseAs, import_files
 from annotation.permissions import Action
 from annotation.queue_filling import top_up
-from annotation.snapshots import compare
+from annotation.snapshots import Comparison, compare
 from annotation.ui import navigation
 from annotation.ui.name_section import name_section
 from annotation.ui.session import allow, allows, base_path, current_project, current_store
@@ -312,27 +312,49 @@ def _snapshots(store: Store, project: Project) -> None:
     with st.expander(f"Snapshots: {len(known)}", icon=":material/photo_camera:"):
         if allows(Action.FREEZE, project.id):
             with st.form("snapshot", clear_on_submit=True, border=False):
-                name = st.text_input("Freeze the data as it is now, under the name", max_chars=200)
-                if st.form_submit_button("Freeze", icon=":material/photo_camera:"):
+                with st.container(horizontal=True, vertical_alignment="bottom"):
+                    name = st.text_input("Freeze the data as it is now, under the name", max_chars=200)
+                    freeze = st.form_submit_button("Freeze", icon=":material/photo_camera:")
+                if freeze:
                     _freeze(store, project, name)
         rows = [
-            {"Name": snapshot.name, "When": snapshot.made_at, "By": snapshot.made_by} for snapshot in known.values()
+            {
+                "Name": cell(snapshot.name),
+                "When": snapshot.made_at,
+                "By": cell(snapshot.made_by),
+                "Of": "" if snapshot.run_id is None else f"run {snapshot.run_id}",
+            }
+            for snapshot in known.values()
         ]
         if rows:
-            st.dataframe(rows, hide_index=True, key="snapshots")
+            st.dataframe(
+                rows,
+                hide_index=True,
+                key="snapshots",
+                column_config={
+                    "Name": st.column_config.TextColumn(width="medium"),
+                    "When": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
+                },
+            )
         if len(known) > 1:
             left, right = st.columns(2)
             first = left.selectbox("What changed from", list(known), key="snapshot_first")
             second = right.selectbox("to", list(known), index=len(known) - 1, key="snapshot_second")
-            difference = compare(store, project.id, known[first].moment, known[second].moment)
-            st.write(f"{difference.same} sentences are the same.")
-            for what, ids in (
-                ("added", difference.added),
-                ("removed", difference.removed),
-                ("changed", difference.changed),
-            ):
-                shown = ", ".join(map(str, ids[:SHOWN])) + (" …" if len(ids) > SHOWN else "")
-                st.write(f"{counted(len(ids), 'sentence')} {what}" + (f": {shown}" if ids else ""))
+            _changes(compare(store, project.id, known[first].moment, known[second].moment))
+
+
+def _changes(found: Comparison) -> None:
+    """How many sentences differ between two states and which, in a line for each kind of change that there is."""
+    st.write(f"{counted(found.same, 'sentence')} the same in both.")
+    kinds = {"only in the second": found.added, "only in the first": found.removed, "labelled otherwise": found.changed}
+    lines = [
+        f"- **{counted(len(ids), 'sentence')}** {what}: {', '.join(map(str, ids[:SHOWN]))}"
+        + (" …" if len(ids) > SHOWN else "")
+        for what, ids in kinds.items()
+        if ids
+    ]
+    if lines:
+        st.markdown("\n".join(lines))
 
 
 def _freeze(store: Store, project: Project, name: str) -> None:

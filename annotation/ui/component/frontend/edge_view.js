@@ -28,7 +28,11 @@ function savedWords(outbox, sync) {
 
 // What to say where there is no sentence: [headline, what to do].
 function emptyWords(sync, status) {
-  if (!sync.answered || !status) return [say("fetching"), sync.state === "ok" ? "" : say("no_answer")];
+  if (!sync.answered || !status) {
+    if (sync.state === "ok") return [say("fetching"), ""];
+    const comesByItself = sync.state === "offline" || sync.state === "busy";
+    return comesByItself ? [say("fetching"), say("no_answer")] : [say(sync.state), ""]; // the notice below says what to do
+  }
   if (!status.pool && !status.evaluation) return [say("none_yet"), say("none_yet_advice")];
   if (!status.left) return [say("all_done"), say("all_done_advice")];
   return [say("nothing_now"), say("nothing_now_advice")];
