@@ -13,7 +13,7 @@ from annotation.names import NameIndex, NameList
 from storage import HandOut, Project, Split, Store, SuggestedName, SuggestedSpan, SuggestWhen
 
 LOOK_SECONDS = 1.0  # between two looks for what other people and processes have changed
-SHARE_OF_A_CORE = 0.02  # for making the index again, at most
+SHARE_OF_A_CORE = 0.05  # for making the index again, at most
 AFFIX_SENTENCES = 2_000  # of the pool, from which the beginnings and endings of words are learned
 
 Key = tuple[int, datetime | None, int, int]

@@ -177,6 +177,9 @@ def test_a_name_labelled_once_is_suggested_where_it_stands_again(tool: Tool, ope
     editor.press("Shift+ArrowRight", "1", "ArrowRight", "ArrowRight", "2", "Enter")
     editor.on_other_sentence(ids[0])
     editor.saved()
+    # With this answer or, where the names were gathered only a moment ago, with one of the next.
+    queue = "[...__maner.works.values()][0].session.queue"
+    editor.page.wait_for_function(f"{queue}.some(item => item.spans.some(span => span.source === 'seen'))")
     again = ids[len(SENTENCES)]  # the same words, on their way to the browser since before they were labelled
     while editor.sentence() != again:
         here = editor.sentence()
