@@ -48,8 +48,9 @@ class TrainConfig:
     """Dropout within the encoder; a negative number keeps the one it was pretrained with."""
     layer_decay: float = 1.0
     """Factor of the learning rate from each encoder layer to the one below it (Zhang et al. 2021); 1 treats all alike."""
-    reinitialised_layers: int = 0
-    """Top encoder layers that start from random weights instead of pretrained ones (Zhang et al. 2021)."""
+    reinitialised_layers: int = -1
+    """Top encoder layers that start from random weights instead of pretrained ones (Zhang et al. 2021); -1: as many as suit
+    the backbone, see `layers_anew`."""
     max_length: int = 256
     """Sub-words per window at most; longer sentences are cut into overlapping windows."""
     min_train_f1: float = 0.9
@@ -118,7 +119,6 @@ class TrainConfig:
             "max_steps",
             "weight_decay",
             "max_restarts",
-            "reinitialised_layers",
             "mlm_weight",
             "frozen_layers",
             "lora_rank",
@@ -126,6 +126,10 @@ class TrainConfig:
         for name in not_negative:
             if getattr(self, name) < 0:
                 raise InvalidConfig(f"{name} is {getattr(self, name)}; it must not be negative")
+        if self.reinitialised_layers < -1:
+            raise InvalidConfig(
+                f"reinitialised_layers is {self.reinitialised_layers}; it must be -1 (what suits the backbone), 0 or more"
+            )
         for name in (
             "warmup_fraction",
             "dropout",
@@ -148,7 +152,7 @@ class TrainConfig:
             raise InvalidConfig(
                 f"{name} is {getattr(self, name)}, but maner_rand must train the embedding of its token; set it to 0"
             )
-        if self.lora_rank and (self.adaptation == "before" or self.reinitialised_layers):
+        if self.lora_rank and (self.adaptation == "before" or self.layers_anew):
             change = "adaptation before" if self.adaptation == "before" else "reinitialised_layers"
             raise InvalidConfig(
                 f"lora_rank is {self.lora_rank}, whose checkpoint leaves the backbone's weights out, but {change} changes "
@@ -185,6 +189,17 @@ class TrainConfig:
         """All fields by name, as JSON can hold them."""
         return asdict(self)
 
+    @property
+    def layers_anew(self) -> int:
+        """Top encoder layers that start from random weights: what reinitialised_layers says or, where it is -1, what helped.
+
+        That is one layer of the bundled backbone, whose top layer has learned to compare whole sentences
+        (tests/benchmarks/recipe_sweep.py); none of other backbones, of one adapted before, and of one that LoRA leaves as it is.
+        """
+        if self.reinitialised_layers >= 0:
+            return self.reinitialised_layers
+        return int(self.backbone == "bundled" and self.adaptation != "before" and not self.lora_rank)
+
     def steps(self, n_sentences: int) -> int:
         """Optimiser steps for this many training sentences (or windows): `epochs=30, batch_size=8, 100 -> 390`."""
         wanted = max(self.min_steps, round(self.epochs * ceil(n_sentences / self.batch_size)))
@@ -203,6 +218,7 @@ PRESETS = {
         max_steps=0,
         learning_rate=5e-6,
         head_learning_rate=5e-6,
+        reinitialised_layers=0,
         warmup_fraction=0.0,
         min_train_f1=0.0,
         max_restarts=0,

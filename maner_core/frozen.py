@@ -37,9 +37,9 @@ def freeze(encoder: Any, config: TrainConfig) -> "FrozenLayers | None":
     if not config.frozen_layers:
         return None
     layers = number_of_layers(encoder)
-    if config.frozen_layers + config.reinitialised_layers > layers:
+    if config.frozen_layers + config.layers_anew > layers:
         raise InvalidConfig(
-            f"frozen_layers is {config.frozen_layers} and reinitialised_layers {config.reinitialised_layers}, but this "
+            f"frozen_layers is {config.frozen_layers} and reinitialised_layers {config.layers_anew}, but this "
             f"backbone has {layers} layers; a layer that starts anew must be trained"
         )
     return FrozenLayers(encoder, config.frozen_layers)

@@ -267,7 +267,7 @@ def _train_once(
         trim_vocabulary(encoder, torch.tensor(sorted(used)))
     if config.encoder_dropout >= 0:
         set_dropout(encoder, config.encoder_dropout)
-    reinitialise(encoder, config.reinitialised_layers)
+    reinitialise(encoder, config.layers_anew)
     frozen = freeze(encoder, config)
     adapted = add_adapter(encoder, config) if config.lora_rank else None
     model = TokenTagger(encoder, len(tags), config.dropout)

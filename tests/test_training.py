@@ -481,6 +481,25 @@ def test_the_paper_preset_holds_the_published_values() -> None:
     assert paper.steps(100) == 30 * 13
     assert (paper.max_restarts, paper.warmup_fraction, paper.final_rate_fraction) == (0, 0.0, 1.0)
     assert not paper.mixed_precision
+    assert replace(paper, backbone="bundled").layers_anew == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "layers"),
+    [
+        ({}, 1),
+        ({"backbone": "xlm-roberta-base"}, 0),
+        ({"adaptation": "before"}, 0),
+        ({"adaptation": "beside"}, 1),
+        ({"lora_rank": 8}, 0),
+        ({"reinitialised_layers": 0}, 0),
+        ({"backbone": "xlm-roberta-base", "reinitialised_layers": 3}, 3),
+    ],
+)
+def test_the_top_layer_starts_anew_where_the_backbone_is_the_bundled_one_and_nothing_else_is_asked_for(
+    settings: dict[str, Any], layers: int
+) -> None:
+    assert TrainConfig(**settings).layers_anew == layers
 
 
 def test_a_preset_takes_overrides_and_refuses_what_it_does_not_know() -> None:
@@ -505,6 +524,7 @@ def test_a_configuration_survives_json(name: str) -> None:
         ({"head_learning_rate": 0}, "head_learning_rate is 0"),
         ({"clip_norm": 0.0}, "clip_norm is 0.0"),
         ({"epochs": -1}, "epochs is -1; it must not be negative"),
+        ({"reinitialised_layers": -2}, "reinitialised_layers is -2; it must be -1"),
         ({"max_restarts": -1}, "max_restarts is -1"),
         ({"weight_decay": -0.1}, "weight_decay is -0.1"),
         ({"dropout": 1.5}, "dropout is 1.5; it must lie between 0 and 1"),

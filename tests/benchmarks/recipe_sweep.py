@@ -3,7 +3,7 @@
     python tests/benchmarks/recipe_sweep.py --data masakhaner2/swa --data masakhaner2/yor --out results/recipe [--recipe NAME …]
 
 Every recipe is trained on the same sentences from the same seeds (`python -m maner_core benchmark` does the runs, so a sweep
-that was broken off goes on, and runs of the default are shared). Recipes that are not named are not run; all are shown.
+that was broken off goes on, and runs of the start are shared). Recipes that are not named are not run; all are shown.
 """
 
 import statistics
@@ -15,10 +15,13 @@ from typing import Annotated, Any
 import typer
 
 from maner_core.benchmark import RUNS, Grid, run_grid
-from maner_core.benchmark_runs import Run, read_runs
+from maner_core.benchmark_runs import Run, read_runs, recipe_hash
+from maner_core.config import TrainConfig
 
+START: dict[str, Any] = {"reinitialised_layers": 0}
+"""What every recipe changes one thing of: the default before this sweep. Since then "top layer anew" is the default."""
 RECIPES: dict[str, dict[str, Any]] = {
-    "default": {},
+    "start": {},
     "learning rate 2e-5": {"learning_rate": 2e-5},
     "learning rate 5e-5": {"learning_rate": 5e-5},
     "learning rate 2e-4": {"learning_rate": 2e-4},
@@ -42,7 +45,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "6 layers frozen": {"frozen_layers": 6},
     "float32": {"mixed_precision": False},
 }
-"""Name -> fields of TrainConfig that differ from the default preset."""
+"""Name -> fields of TrainConfig that differ from the start."""
 
 
 def main(
@@ -58,7 +61,7 @@ def main(
     grids = {
         name: Grid(
             tuple(data), tuple(system), ("bundled",), tuple(size), tuple(seed),
-            overrides={**overrides, "max_restarts": 0}, test_limit=test_limit,
+            overrides={**START, **overrides, "max_restarts": 0}, test_limit=test_limit,
         )
         for name, overrides in RECIPES.items()
     }  # fmt: skip
@@ -70,14 +73,14 @@ def main(
 
 
 def _runs_of(grid: Grid, runs: Sequence[Run]) -> list[Run]:
-    wanted = dict(grid.overrides)
-    return [run for run in runs if not run.failed and dict(run.overrides) == wanted]
+    wanted = recipe_hash(TrainConfig.preset(grid.preset, **grid.overrides))
+    return [run for run in runs if not run.failed and run.cell.config_hash == wanted]
 
 
 def table(by_recipe: Mapping[str, Sequence[Run]]) -> str:
-    """Markdown: a row a recipe, a column a system and size: F1 less that of the default on the same runs, and how often."""
+    """Markdown: a row a recipe, a column a system and size: F1 less that of the start on the same runs, and how often."""
     columns = sorted({(run.cell.system, run.cell.size) for runs in by_recipe.values() for run in runs})
-    base = {_key(run): run for run in by_recipe["default"]}
+    base = {_key(run): run for run in by_recipe["start"]}
     lines = [
         "| recipe | " + " | ".join(f"{system}, {size}" for system, size in columns) + " | train F1 below 0.9 |",
         "|---|" + "---|" * (len(columns) + 1),
@@ -95,7 +98,7 @@ def _key(run: Run) -> tuple[str, str, int, int]:
 
 def _difference(name: str, runs: Sequence[Run], base: Mapping[Any, Run], column: tuple[str, int]) -> str:
     its = [run for run in runs if (run.cell.system, run.cell.size) == column]
-    if name == "default":
+    if name == "start":
         return f"{100 * statistics.mean(run.f1 for run in its):.1f} (n={len(its)})" if its else "not run"
     pairs = [100 * (run.f1 - base[_key(run)].f1) for run in its if _key(run) in base]
     if not pairs:
