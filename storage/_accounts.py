@@ -9,9 +9,10 @@ from sqlalchemy import Connection, Row, case, delete, exists, func, insert, sele
 from maner_core.errors import InvalidInput, NotFound, Refused
 from storage import _projects, _queue, _workers
 from storage._checks import refuse_unstorable
+from storage.account_tables import Accounts, Invitations, Roles, Sessions
 from storage.database import now, upsert
 from storage.records import Account, Annotator, Credentials, Member, NewAccount, Person, Role
-from storage.tables import Accounts, Annotations, Annotators, Invitations, Roles, Sessions
+from storage.tables import Annotations, Annotators
 
 ACCOUNT = select(
     Accounts.annotator_id,

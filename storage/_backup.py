@@ -26,8 +26,8 @@ from sqlalchemy import (
 )
 
 from maner_core.errors import DatabaseTooNew, InvalidInput, Refused
+from storage.columns import Base
 from storage.migrations import keep_copy, known_revisions, revision_of, upgrade
-from storage.tables import Base
 
 Row = dict[str, Any]
 """A row by the names of its columns, of JSON values only; times as ISO 8601 in UTC."""

@@ -8,9 +8,10 @@ from sqlalchemy.orm import aliased
 
 from maner_core.errors import NotFound
 from storage import _accounts, _projects, _workers
+from storage.account_tables import Invitations
 from storage.database import now
 from storage.records import Account, Invitation, NewAccount, Role
-from storage.tables import Annotators, Invitations, Projects
+from storage.tables import Annotators, Projects
 
 INVITERS = aliased(Annotators)
 RANKS = list(Role)  # from the least to the most

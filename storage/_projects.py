@@ -9,10 +9,11 @@ from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, or_, 
 from maner_core.errors import InvalidInput, NotFound, Refused
 from storage import _workers
 from storage._checks import check_settings, refuse_unstorable
+from storage.account_tables import Roles
 from storage.database import now, upsert
 from storage.records import Annotator, Label, Project, ProjectSettings, Role, SuggestWhen
 from storage.review_tables import GoldDecisionSpans
-from storage.tables import AnnotationSpans, Annotators, Labels, ListedNames, Projects, Roles, ServingRuns
+from storage.tables import AnnotationSpans, Annotators, Labels, ListedNames, Projects, ServingRuns
 
 PLAIN_SETTINGS = (
     "language",

@@ -13,20 +13,10 @@ from storage import _overlap, _projects
 from storage._checks import known_ids
 from storage._sentences import SENTENCE_COLUMNS, is_unlabelled, sentence_record
 from storage._suggestions import suggestion_record
+from storage.account_tables import Accounts, Roles
 from storage.database import LONGEST_LEASE, MANY_ROWS, chunks, now, refresh_statistics, upsert
 from storage.records import HandOut, Origin, QueueItem, Split
-from storage.tables import (
-    Accounts,
-    Annotations,
-    Annotators,
-    Projects,
-    Queue,
-    Roles,
-    Selections,
-    Sentences,
-    ServingRuns,
-    Suggestions,
-)
+from storage.tables import Annotations, Annotators, Projects, Queue, Selections, Sentences, ServingRuns, Suggestions
 
 SMALLEST_SHARE = 2  # sentences a tab may hold however many tabs there are: one on the screen, one to go on with
 

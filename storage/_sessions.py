@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from storage import _accounts, _queue, _workers
+from storage.account_tables import Accounts, Sessions, SignInTries
 from storage.database import now, upsert
 from storage.records import Person
-from storage.tables import Accounts, Sessions, SignInTries
 
 SEEN_EVERY = timedelta(seconds=60)  # how exactly it is noted when a person was last seen
 FIRST_PAUSE = 5.0  # seconds after the last free try; each further one doubles it

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from maner_core.errors import DatabaseFull, DatabaseUnavailable, InvalidConfig, InvalidInput, Refused
-from storage.tables import Base
+from storage.columns import Base
 from storage.turns import Turns
 
 BUSY_SECONDS: float = 30

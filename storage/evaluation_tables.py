@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, Float, PrimaryKeyConstraint, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.tables import Base, RowId, of_run, one_of
+from storage.columns import Base, RowId, of_run, one_of
 
 
 class ArmMeasures(Base):

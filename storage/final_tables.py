@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, PrimaryKeyConstraint, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.tables import Base, RowId, UtcDateTime, of_run, of_sentence, only_split
+from storage.columns import Base, RowId, UtcDateTime, of_run, of_sentence, only_split
 
 
 class FinalRequests(Base):

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.tables import Base, RowId, UtcDateTime, of_run, of_sentence, one_of, only_split
+from storage.columns import Base, RowId, UtcDateTime, of_run, of_sentence, one_of, only_split
 
 
 def of_decision() -> ForeignKeyConstraint:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, PrimaryKeyConstraint, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.tables import Base, RowId, UtcDateTime, of_sentence, only_split
+from storage.columns import Base, RowId, UtcDateTime, of_sentence, only_split
 
 
 class StartingReads(Base):

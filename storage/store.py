@@ -57,7 +57,8 @@ from storage.review_records import ExportRow, LabelledSentence, Moment
 from storage.review_store import ReviewStore
 from storage.starting_store import StartingStore
 
-ROWS_PER_WRITE = 250  # of a long write: annotators wait for a part of it, and a worker of low priority may be slow at it
+ROWS_PER_WRITE = 250
+"""Of a long write: annotators wait for a part of it, and a worker of low priority may be slow at it."""
 
 T = TypeVar("T")
 

@@ -5,100 +5,30 @@ split, so the database itself refuses an evaluation sentence among training data
 that mixes two projects. Only portable types; change a table together with a migration.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
-    Dialect,
     Float,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    Integer,
-    MetaData,
     PrimaryKeyConstraint,
     String,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     false,
     text,
     true,
 )
-from sqlalchemy import DateTime as SqlDateTime
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime, kept in UTC; databases without time zones (SQLite) hold it naive."""
-
-    impl = SqlDateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Aware datetime to what the database holds."""
-        if value is None:
-            return None
-        in_utc = value.astimezone(UTC)
-        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """What the database holds to an aware datetime in UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-# 64 bits on PostgreSQL; SQLite numbers rows by itself only for a column declared exactly INTEGER.
-RowId = BigInteger().with_variant(Integer(), "sqlite")
-
-
-class Base(DeclarativeBase):
-    """Names every constraint, so that an error and a migration can speak of it."""
-
-    metadata = MetaData(
-        naming_convention={
-            "pk": "pk_%(table_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-        }
-    )
-
-
-def one_of(column: str, *values: str) -> CheckConstraint:
-    """The column holds one of these words."""
-    return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})", name=column)
-
-
-def only_split(split: str) -> CheckConstraint:
-    """Only sentences of this split may stand in the table."""
-    return CheckConstraint(f"split = '{split}'", name=f"only_{split}")
-
-
-def of_sentence() -> ForeignKeyConstraint:
-    """The sentence exists, belongs to the project and has the split the row claims."""
-    return ForeignKeyConstraint(
-        ["sentence_id", "project_id", "split"], ["sentences.id", "sentences.project_id", "sentences.split"]
-    )
-
-
-def of_run(column: str = "run_id") -> ForeignKeyConstraint:
-    """The run exists and belongs to the project."""
-    return ForeignKeyConstraint([column, "project_id"], ["runs.id", "runs.project_id"])
-
-
-def origin_matches_split() -> CheckConstraint:
-    """Evaluation is the origin of reserve sentences and of no others."""
-    return CheckConstraint("(origin = 'evaluation') = (split = 'reserve')", name="origin_matches_split")
-
+from storage.columns import Base, RowId, UtcDateTime, of_run, of_sentence, one_of, only_split, origin_matches_split
 
 SPLITS = ("pool", "reserve")
-ROLES = ("annotator", "curator", "lead")
 
 
 class Projects(Base):
@@ -186,77 +116,6 @@ class Annotators(Base):
     name_key: Mapped[str] = mapped_column(String(700), unique=True)
     language: Mapped[str | None] = mapped_column(String(20))  # of the interface; none: as the browser says
     reads: Mapped[list[str]] = mapped_column(JSON, server_default="[]")  # languages and scripts; empty: all
-
-
-class Accounts(Base):
-    """How a person signs in: by a password, of which only the hash is kept, or as somebody an identity provider knows."""
-
-    __tablename__ = "accounts"
-    __table_args__ = (CheckConstraint("password_hash IS NOT NULL OR identity IS NOT NULL", name="way_in"),)
-    annotator_id: Mapped[int] = mapped_column(RowId, ForeignKey("annotators.id"), primary_key=True, autoincrement=False)
-    password_hash: Mapped[str | None] = mapped_column(String(300))
-    identity: Mapped[str | None] = mapped_column(String(500), unique=True)
-    administrator: Mapped[bool]
-    disabled: Mapped[bool]
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-
-
-class Roles(Base):
-    """What a person is in a project: one thing; without a row, nothing."""
-
-    __tablename__ = "roles"
-    __table_args__ = (
-        PrimaryKeyConstraint("project_id", "annotator_id"),
-        one_of("role", *ROLES),
-        Index(None, "annotator_id"),
-    )
-    project_id: Mapped[int] = mapped_column(RowId, ForeignKey("projects.id"))
-    annotator_id: Mapped[int] = mapped_column(RowId, ForeignKey("annotators.id"))
-    role: Mapped[str] = mapped_column(String(10))
-
-
-class Sessions(Base):
-    """A browser that is signed in, by the hash of the secret in its cookie."""
-
-    __tablename__ = "sessions"
-    __table_args__ = (Index(None, "annotator_id"),)
-    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    annotator_id: Mapped[int] = mapped_column(RowId, ForeignKey("accounts.annotator_id"))
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
-class Invitations(Base):
-    """A link that makes somebody a member of a project or, without a project, an administrator: once."""
-
-    __tablename__ = "invitations"
-    __table_args__ = (
-        one_of("role", *ROLES),
-        CheckConstraint("(project_id IS NULL) = (role IS NULL)", name="role_in_project"),
-        CheckConstraint("(used_at IS NULL) = (used_by IS NULL)", name="whole_use"),
-        Index(None, "project_id"),
-    )
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    project_id: Mapped[int | None] = mapped_column(RowId, ForeignKey("projects.id"))
-    role: Mapped[str | None] = mapped_column(String(10))
-    name: Mapped[str] = mapped_column(String(200))
-    invited_by: Mapped[int | None] = mapped_column(RowId, ForeignKey("annotators.id"))
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    used_by: Mapped[int | None] = mapped_column(RowId, ForeignKey("annotators.id"))
-
-
-class SignInTries(Base):
-    """How often signing in went wrong of late for a name or from an address (`key`), and when it may be tried again."""
-
-    __tablename__ = "sign_in_tries"
-    key: Mapped[str] = mapped_column(String(80), primary_key=True)
-    failures: Mapped[int]
-    last_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    free_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class Sentences(Base):

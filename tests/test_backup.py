@@ -20,7 +20,7 @@ from annotation.cli import main
 from maner_core.errors import DatabaseUnavailable, InvalidInput, ManerError, Refused
 from storage import ListedName, NameSource, NewAccount, Split, Store, SuggestedName
 from storage._backup import LEFT_OUT
-from storage.tables import Base
+from storage.columns import Base
 
 
 @pytest.fixture

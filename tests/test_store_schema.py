@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from store_helpers import RawDatabase, add_pool, add_reserve, draft, item, new_project, save, start_run
 
 from storage import DecisionDraft, DecisionKind, Store
-from storage.tables import Base
+from storage.columns import Base
 
 AT = "2026-05-01 12:00:00+00"
 FOREIGN_KEY = "foreign key"  # SQLite does not say which one
