@@ -194,7 +194,7 @@ class TrainConfig:
         """Top encoder layers that start from random weights: what reinitialised_layers says or, where it is -1, what helped.
 
         That is one layer of the bundled backbone, whose top layer has learned to compare whole sentences
-        (tests/benchmarks/recipe_sweep.py); none of other backbones, of one adapted before, and of one that LoRA leaves as it is.
+        (tests/benchmarks/recipe_sweep.py); none of other backbones, one adapted before, one that LoRA leaves as it is.
         """
         if self.reinitialised_layers >= 0:
             return self.reinitialised_layers
