@@ -24,6 +24,7 @@ import typer
 from _app import machine, quantile
 
 from annotation.formats import ReadSentence, read_file
+from annotation.queue_filling import top_up
 from annotation.simulation.annotator import SimulatedAnnotator
 from annotation.simulation.config import SimulationConfig
 from storage import Run, RunState, Split, Store
@@ -121,6 +122,9 @@ class Visitor:
             started = time.monotonic()
             client = f"visitor-{started}"
             got = self._store.claim(self._project_id, self._annotator, client, Split.POOL, 1, 60.0)
+            if not got:  # as a sync does
+                top_up(self._store, self._project_id)
+                got = self._store.claim(self._project_id, self._annotator, client, Split.POOL, 1, 60.0)
             self._waits.append(time.monotonic() - started)
             self._empty += not got
             self._store.release(self._annotator, client)
