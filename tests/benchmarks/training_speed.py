@@ -120,7 +120,7 @@ def _tagger(
 
     config = TrainConfig(
         system=arm, seed=seed, epochs=EPOCHS, min_steps=0, max_steps=0, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE,
-        max_restarts=0,
+        max_restarts=0, reinitialised_layers=0,  # as Trainer starts
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         started, cpu_started = time.perf_counter(), time.process_time()
