@@ -1,8 +1,7 @@
 """Suspected errors among the labels: what taggers say of sentences they have not seen.
 
 A sentence is as good as its worst word: the chance its tagger gives the label people gave (Wang & Mueller 2022,
-"Detecting label errors in token classification data", self-confidence with the minimum over tokens). Written out here,
-because importing cleanlab for these two lines takes two seconds and brings `datasets` with it.
+"Detecting label errors in token classification data", self-confidence with the minimum over tokens, by cleanlab).
 
 Sentences chosen by uncertainty are hard by construction, so what the tagger is sure of comes first, and only the worst
 are shown; people decide, nothing is corrected by itself.
@@ -56,10 +55,12 @@ def quality(chances: Floats, given: npt.NDArray[np.intp]) -> tuple[float, bool]:
 
         [[0.9, 0.1], [0.3, 0.7]], given [0, 0] -> 0.3, False
     """
-    of_given = chances[np.arange(len(given)), given]
+    from cleanlab.token_classification.rank import get_label_quality_scores  # two seconds that only a search takes
+
+    scores, _ = get_label_quality_scores([given.tolist()], [chances], sentence_score_method="min")
     others = chances.copy()
     others[np.arange(len(given)), given] = 0
-    return float(of_given.min()), bool(others.max() >= SURE)
+    return float(scores[0]), bool(others.max() >= SURE)
 
 
 def due(store: Store, project_id: int) -> bool:
