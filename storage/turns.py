@@ -20,9 +20,8 @@ except ImportError:  # Windows: SQLite's own waiting has to do
     fcntl = None  # type: ignore[assignment]
 
 TRY_EVERY_SECONDS = 0.001
-KEEP_SECONDS = (
-    0.025  # a process with several threads waiting keeps its turn so long: changing costs about a millisecond
-)
+KEEP_SECONDS = 0.025
+"""So long a process with several threads waiting keeps its turn: changing costs about a millisecond."""
 COUNTER, FIRST_TICKET = 0, 2  # bytes of the lock file: who holds the first may take a number, the others are numbers
 NUMBER_BYTES = 6
 
