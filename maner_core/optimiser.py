@@ -11,7 +11,10 @@ from maner_core.masked_lm import WordGuesser
 from maner_core.model import LAYER_NAME, TokenTagger, number_of_layers
 
 _SLICE = 1 << 21
-"""Weights that are updated together: their gradients are in float32 meanwhile, and small enough to stay in the cache."""
+"""Weights that are updated together on a CPU: their gradients are in float32 meanwhile, and small enough to stay in the cache.
+
+A GPU, which waits for every call, updates all together.
+"""
 
 
 class Optimiser:
@@ -36,8 +39,7 @@ class Optimiser:
                 weight.data = weight.data.to(torch.bfloat16)
         self._layers = number_of_layers(model.encoder)
         self._slices = [
-            (weights, torch.optim.AdamW(self._groups(weights, config), fused=True))
-            for weights in _slices({name: weight for name, weight in model.named_parameters() if weight.requires_grad})
+            (weights, torch.optim.AdamW(self._groups(weights, config), fused=True)) for weights in _slices(model)
         ]
 
     def _groups(self, weights: dict[str, nn.Parameter], config: TrainConfig) -> list[dict[str, object]]:
@@ -69,7 +71,7 @@ class Optimiser:
         A norm that is not finite leaves every weight as it was.
         """
         gradients = [weight.grad for weight in self._exact if weight.grad is not None]
-        norm: float = torch.stack([torch.linalg.vector_norm(g, dtype=torch.float32) for g in gradients]).norm().item()
+        norm: float = torch.stack(torch._foreach_norm(gradients, 2, torch.float32)).norm().item()
         if math.isfinite(norm):
             clip = min(1.0, self._clip_norm / (norm + 1e-6))
             factor = self._factor(self._done)
@@ -81,18 +83,23 @@ class Optimiser:
         return norm
 
     def _update(self, weights: Iterable[nn.Parameter], adamw: torch.optim.AdamW, clip: float, factor: float) -> None:
-        moved = [(weight, self._exact[weight]) for weight in weights if weight.grad is not None]
-        for weight, exact in moved:
-            assert weight.grad is not None
-            exact.grad = weight.grad.float().mul_(clip)
-            weight.grad = None
+        gradients = {weight: weight.grad for weight in weights if weight.grad is not None}
+        if not gradients:
+            return
+        exact = {weight: self._exact[weight] for weight in gradients}
+        scaled = [torch.empty_like(its) for its in exact.values()]
+        torch._foreach_copy_(scaled, list(gradients.values()))
+        torch._foreach_mul_(scaled, clip)
+        for (weight, its), gradient in zip(exact.items(), scaled, strict=True):
+            its.grad, weight.grad = gradient, None
         for group in adamw.param_groups:
             group["lr"] = group["initial_lr"] * factor
         adamw.step()
-        for weight, exact in moved:
-            exact.grad = None
-            if weight.dtype != exact.dtype:
-                weight.copy_(exact)
+        for its in exact.values():
+            its.grad = None
+        rounded = [(weight.data, its) for weight, its in exact.items() if weight.dtype != its.dtype]
+        if rounded:
+            torch._foreach_copy_([weight for weight, _ in rounded], [its for _, its in rounded])
 
     def close(self) -> None:
         """Put the float32 weights into the network."""
@@ -101,11 +108,13 @@ class Optimiser:
             weight.data = exact.to(weight.device)
 
 
-def _slices(weights: dict[str, nn.Parameter]) -> list[dict[str, nn.Parameter]]:
-    """Cut the weights, in their order, into parts of about _SLICE numbers."""
+def _slices(model: nn.Module) -> list[dict[str, nn.Parameter]]:
+    """The weights that are trained, in their order, cut into parts of about _SLICE numbers on a CPU."""
     slices: list[dict[str, nn.Parameter]] = [{}]
-    for name, weight in weights.items():
-        if sum(other.numel() for other in slices[-1].values()) >= _SLICE:
+    for name, weight in model.named_parameters():
+        if not weight.requires_grad:
+            continue
+        if weight.device.type == "cpu" and sum(other.numel() for other in slices[-1].values()) >= _SLICE:
             slices.append({})
         slices[-1][name] = weight
     return slices
