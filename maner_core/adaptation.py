@@ -26,7 +26,7 @@ from torch import Tensor
 
 from maner_core.backbones import load_masked_lm, load_tokenizer, quiet_transformers
 from maner_core.config import ADAPTATION_RECORD, TrainConfig
-from maner_core.devices import best_device, has_bfloat16, return_freed_memory, reused_memory
+from maner_core.devices import best_device, has_bfloat16, return_freed_memory, reused_memory, subwords_at_once
 from maner_core.dropout import use_fast_dropout
 from maner_core.encoding import WordEncoder, longest_window
 from maner_core.errors import RunFailed
@@ -142,6 +142,7 @@ def _optimise(
     processes.align(model)
     seed = processes.own_seed(config.seed)
     random = use_fast_dropout(model, seed) if device.type == "cpu" else None
+    at_once = subwords_at_once(config.subwords_at_once, device.type)
     losses: list[float] = []
     started = time.perf_counter()
     model.train()
@@ -151,7 +152,7 @@ def _optimise(
         closing(Optimiser(model, config, steps, config.mixed_precision and has_bfloat16(device))) as optimiser,
     ):
         for step, batch in enumerate(islice(batches, steps), 1):
-            part = add_gradients(model.encoder, model.head, batch, pad, config.subwords_at_once, share=processes.share)
+            part = add_gradients(model.encoder, model.head, batch, pad, at_once, share=processes.share)
             loss = processes.total(part, device)
             processes.add_gradients(model)
             if not math.isfinite(loss + optimiser.step()):

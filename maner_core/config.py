@@ -62,8 +62,8 @@ class TrainConfig:
     mixed_precision: bool = True
     """Use bfloat16 where the hardware has it."""
     subwords_at_once: int = 1024
-    """Sub-words, padding included, that go through the network at once in training; the gradients of a larger batch add up
-    from parts (gradient accumulation), to the same step."""
+    """Sub-words, padding included, that go through the network at once in training on a CPU, four times as many on a GPU; the
+    gradients of a larger batch add up from parts (gradient accumulation), to the same step."""
     gradient_checkpointing: bool = False
     """Keep one state a layer and compute the rest anew in the backward pass: less memory, more time, the same weights."""
     adaptation: str = "none"

@@ -23,7 +23,14 @@ from maner_core.batches import in_parts, random_batches
 from maner_core.calibration import Calibration
 from maner_core.checkpoints import save_checkpoint
 from maner_core.config import TrainConfig
-from maner_core.devices import best_device, has_bfloat16, peak_memory, return_freed_memory, reused_memory
+from maner_core.devices import (
+    best_device,
+    has_bfloat16,
+    peak_memory,
+    return_freed_memory,
+    reused_memory,
+    subwords_at_once,
+)
 from maner_core.dropout import use_fast_dropout
 from maner_core.encoding import Specials, Window, WordEncoder, longest_window, mask_words
 from maner_core.entity_forms import EntityForms
@@ -216,7 +223,7 @@ def _train_where_it_fits(
 ) -> tuple[Tagger, TrainReport]:
     """One training on the best device; when its memory runs out with half the sub-words at once, at last on the CPU."""
     device = best_device()
-    at_once = config.subwords_at_once
+    at_once = subwords_at_once(config.subwords_at_once, device)
     while True:
         try:
             return _train_once(

@@ -338,18 +338,18 @@ def test_out_of_memory_halves_the_sub_words_at_once(
 ) -> None:
     machine = ShortOfMemory(monkeypatch, fits="cuda 256")
     report = train(SENTENCES, SPANS, LABELS, fast(bert), tmp_path / "run")
-    assert machine.tried == [("cuda", 1024), ("cuda", 512), ("cuda", 256)]
+    assert machine.tried == [("cuda", 4096), ("cuda", 2048), ("cuda", 1024), ("cuda", 512), ("cuda", 256)]
     assert report.subwords_at_once == 256
 
 
 def test_out_of_memory_with_a_single_window_goes_to_the_cpu_with_all_that_was_configured(
     bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine = ShortOfMemory(monkeypatch, fits="cpu 600")
-    config = fast(bert, subwords_at_once=600, max_length=128)
+    machine = ShortOfMemory(monkeypatch, fits="cpu 150")
+    config = fast(bert, subwords_at_once=150, max_length=128)
     report = train(SENTENCES, SPANS, LABELS, config, tmp_path / "run")
-    assert machine.tried == [("cuda", 600), ("cuda", 300), ("cuda", 150), ("cuda", 75), ("cpu", 600)]
-    assert (report.subwords_at_once, report.device) == (600, "cpu")
+    assert machine.tried == [("cuda", 600), ("cuda", 300), ("cuda", 150), ("cuda", 75), ("cpu", 150)]
+    assert (report.subwords_at_once, report.device) == (150, "cpu")
 
 
 def test_out_of_memory_everywhere_fails_with_a_remedy(
