@@ -1,7 +1,7 @@
 """What a lead is told of a run: what it learned from, by which recipe, how long it took, who let it serve."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -32,10 +32,10 @@ def recipe_changes(config: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     except UnknownName:  # of a release that had other presets
         preset = TrainConfig()
     asked: dict[str, Any] = config.get("train", {})
+    like_it = {knob: asked[knob] for knob in ("backbone", "adaptation", "lora_rank") if knob in asked}
+    usual = {**preset.to_dict(), "reinitialised_layers": replace(preset, **like_it).layers_anew}
     return {
-        knob: (value, getattr(preset, knob, None))
-        for knob, value in asked.items()
-        if knob != "seed" and value != getattr(preset, knob, None)
+        knob: (value, usual.get(knob)) for knob, value in asked.items() if knob != "seed" and value != usual.get(knob)
     }
 
 

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,26 @@ from annotation.serving import run_folder
 from annotation.tagging import AdaptFunction, TrainFunction, TrainProgress
 from annotation.training_set import TrainingSet
 from maner_core.config import TrainConfig
+from maner_core.errors import ManerError
 from storage import Project, Store
 
 
 def recipe(project: Project, seed: int, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run keeps of how it is trained: `preset`, `train` (what differs from it), `labels`."""
+    """What a run keeps of how it is trained: `preset`, `train` (the whole TrainConfig), `labels`.
+
+    The whole of it, so that whoever repeats the run later does so by its recipe and not by what has become the default.
+    """
     settings = project.settings
-    asked = {"system": settings.system, "backbone": settings.backbone, "adaptation": settings.adaptation}
-    labels = [label.name for label in settings.labels]
-    return {"preset": settings.preset, "train": {**asked, **overrides, "seed": seed}, "labels": labels}
+    train: dict[str, Any] = {
+        "system": settings.system,
+        "backbone": settings.backbone,
+        "adaptation": settings.adaptation,
+    }
+    train |= {**overrides, "seed": seed}
+    with suppress(ManerError):  # settings of another release: the run fails of them, where a lead sees why
+        config = TrainConfig.preset(settings.preset, **train)
+        train = replace(config, reinitialised_layers=config.layers_anew).to_dict()
+    return {"preset": settings.preset, "train": train, "labels": [label.name for label in settings.labels]}
 
 
 @dataclass(slots=True)

@@ -31,6 +31,7 @@ from annotation.sampling import ACQUISITION_FUNCTIONS, QUERY_STRATEGIES, Selecti
 from annotation.serving import KEPT_RUNS, choose_run, evaluate, f1_history, prune_checkpoints, run_folder
 from annotation.tagging import LoadedTagger, Tools
 from annotation.training_set import GATE_LABELS, label_shares, training_set
+from maner_core.config import TrainConfig
 from maner_core.errors import InvalidConfig, Refused, RunFailed, RunStopped
 from maner_core.spans import Span
 from storage import Origin, Project, RunState, Split, Status, Store
@@ -464,6 +465,16 @@ def test_a_round_that_breaks_leaves_queue_and_serving_run_as_they_were(
     assert "No space left on device" in failed.failure
     assert store.project(project.id).serving_run == serving.id
     assert claim_all(store, project) == queue
+
+
+def test_a_run_keeps_its_whole_recipe(store: Store, home: Path) -> None:
+    project = make_project(store)
+    label(store, project, 10)
+    run = run_stub_round(store, project, home)
+    kept = TrainConfig.from_dict(run.config["train"])
+    assert (kept.system, kept.seed) == (project.settings.system, run.seed)
+    assert run.config["train"] == kept.to_dict()
+    assert kept.reinitialised_layers == kept.layers_anew == 1
 
 
 def test_a_wrong_setting_is_stored_as_the_reason(store: Store, home: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from annotation.run_comparison import compare_runs, in_words
 from annotation.run_history import choice, recipe_changes
+from maner_core.config import TrainConfig
 from maner_core.errors import InvalidInput
 from maner_core.evaluation import paired_difference
 from maner_core.spans import Span
@@ -87,6 +88,16 @@ def test_a_recipe_is_what_differs_from_its_preset() -> None:
     assert recipe_changes({"preset": "default", "train": asked}) == {"epochs": (20.0, 12.0), "gone": (1, None)}
     assert recipe_changes({}) == {}
     assert recipe_changes({"preset": "of another release", "train": {"epochs": 20.0}}) == {"epochs": (20.0, 12.0)}
+
+
+def test_layers_that_start_anew_because_the_backbone_wants_it_are_no_change() -> None:
+    asked = TrainConfig().to_dict() | {"reinitialised_layers": 1}
+    assert recipe_changes({"preset": "default", "train": asked}) == {}
+    another = asked | {"backbone": "xlm-roberta-base"}
+    assert recipe_changes({"preset": "default", "train": another}) == {
+        "backbone": ("xlm-roberta-base", "bundled"),
+        "reinitialised_layers": (1, 0),
+    }
 
 
 def test_the_last_word_of_a_person_on_a_run_counts() -> None:
