@@ -16,7 +16,7 @@ from maner_core.config import TrainConfig, parse_settings
 from maner_core.console import analysis_lines, count_bar, measure_lines, show, train_lines, training_bar
 from maner_core.encoding import INPUT_SCHEMES, input_scheme
 from maner_core.errors import InvalidInput, ManerError, RunFailed
-from maner_core.model_card import DataCard, Evaluation, describe
+from maner_core.model_card import DataCard, Evaluation, describe, evaluation_sentences_of
 from maner_core.options import check_out, check_text, length_of_training, numbers, parts, together_with_settings
 
 if TYPE_CHECKING:
@@ -251,7 +251,9 @@ def evaluate_command(
 
     from maner_core.inference import Tagger
 
-    result = {"checkpoint": str(checkpoint), "file": str(file), **_measure(Tagger.load(checkpoint), corpus)}
+    measured = _measure(Tagger.load(checkpoint), corpus)
+    trained_on = {"trained_on_evaluation_sentences": evaluation_sentences_of(checkpoint)}
+    result = {"checkpoint": str(checkpoint), "file": str(file), **measured, **trained_on}
     show(result, measure_lines(result), as_json)
 
 

@@ -46,7 +46,17 @@ def measure_lines(result: dict[str, Any]) -> list[str]:
             for label, score in result["per_label"].items()
         ),
         *_repaired(result),
+        *_seen(result),
     ]
+
+
+def _seen(result: dict[str, Any]) -> list[str]:
+    n = result.get("trained_on_evaluation_sentences", 0)
+    return (
+        [f"  Beware: {n:,} evaluation sentences of its project were trained on; with them in the file F1 is too high."]
+        if n
+        else []
+    )
 
 
 def _repaired(result: dict[str, Any]) -> list[str]:

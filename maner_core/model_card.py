@@ -117,6 +117,12 @@ def labels_of(folder: Path) -> list[str]:
     return labels
 
 
+def evaluation_sentences_of(folder: Path) -> int:
+    """How many evaluation sentences of its project the checkpoint in `folder`, which can be loaded, was trained on."""
+    data = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["data"]
+    return int(data.get("evaluation_sentences", 0))
+
+
 def write_settings(folder: Path, settings: Settings) -> None:
     """Write the card made of the settings, and SETTINGS, each by way of a temporary name."""
     for name, text in ((CARD, render(settings)), (SETTINGS, json.dumps(settings, ensure_ascii=False, indent=2))):

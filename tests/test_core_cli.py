@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from maner_core import conll
 from maner_core.__main__ import main
 from maner_core.entity_forms import EntityForms
 from maner_core.errors import FormatError, InvalidInput
+from maner_core.model_card import DataCard, describe
 from maner_core.spans import iob2_tags, repair_tags, spans_to_tags, tags_to_spans
 
 TAGS = [spans_to_tags(spans, len(sentence)) for sentence, spans in zip(SENTENCES, SPANS, strict=True)]
@@ -198,6 +200,20 @@ def test_evaluate_tells_of_repaired_tags(place: Path, capsys: pytest.CaptureFixt
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("F1 1.000 (1.000 to 1.000 with 95% confidence) on 1 sentences")
     assert lines[-1] == "  1 I- tags of the file continued nothing and were read as B-, as conlleval does."
+
+
+def test_evaluate_warns_of_a_tagger_that_was_trained_on_evaluation_sentences(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    final = tmp_path / "final"
+    shutil.copytree(place / "run", final)
+    describe(final, DataCard(evaluation_sentences=1234))
+    words = ["evaluate", "--checkpoint", str(final), str(place / "train.conll")]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "Beware: 1,234 evaluation sentences of its project were trained on" in said
+    assert main([*words, "--json"]) == 0
+    assert last_line(capsys.readouterr().out)["trained_on_evaluation_sentences"] == 1234
 
 
 @pytest.mark.parametrize(
