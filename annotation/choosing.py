@@ -57,7 +57,7 @@ from storage import (
 SHORTEST_QUEUE = 100
 QUEUED_ROUNDS = 4
 """The queue lasts for so many rounds, and has SHORTEST_QUEUE sentences at least."""
-SUGGESTED_SENTENCES = 2000
+SUGGESTED_SENTENCES = 1000
 """Sentences that get stored suggestions: those queued, and the highest scores up to this number."""
 SENTENCES_WITH_STATES = 2000
 """Sentences whose word states are kept for the strategies that need them: those that `mnlp` puts first."""

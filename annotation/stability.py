@@ -14,7 +14,7 @@ from maner_core.spans import Span
 from storage import Project, Run, RunState, Store, SuggestedSpan
 from storage.chance import drawn
 
-FIXED_SENTENCES = 1_000
+FIXED_SENTENCES = 500
 """Sentences of the pool every tagger reads: always those that come first in an order drawn once for all."""
 FEWEST_COMMON = 50
 """Sentences that two runs must have in common to be compared."""
