@@ -11,10 +11,9 @@ from maner_core.masked_lm import WordGuesser
 from maner_core.model import LAYER_NAME, TokenTagger, number_of_layers
 
 _SLICE = 1 << 21
-"""Weights that are updated together on a CPU: their gradients are in float32 meanwhile, and small enough to stay in the cache.
-
-A GPU, which waits for every call, updates all together.
-"""
+"""Weights updated together on a CPU: their gradients are in float32 meanwhile, and small enough to stay in the cache."""
+_SLICE_ON_A_GPU = 1 << 25
+"""More there, where every call is waited for, and still no second copy of a large backbone."""
 
 
 class Optimiser:
@@ -92,6 +91,7 @@ class Optimiser:
         torch._foreach_mul_(scaled, clip)
         for (weight, its), gradient in zip(exact.items(), scaled, strict=True):
             its.grad, weight.grad = gradient, None
+        del gradients, scaled
         for group in adamw.param_groups:
             group["lr"] = group["initial_lr"] * factor
         adamw.step()
@@ -109,12 +109,13 @@ class Optimiser:
 
 
 def _slices(model: nn.Module) -> list[dict[str, nn.Parameter]]:
-    """The weights that are trained, in their order, cut into parts of about _SLICE numbers on a CPU."""
+    """The weights that are trained, in their order, cut into parts of about _SLICE or _SLICE_ON_A_GPU numbers."""
     slices: list[dict[str, nn.Parameter]] = [{}]
     for name, weight in model.named_parameters():
         if not weight.requires_grad:
             continue
-        if weight.device.type == "cpu" and sum(other.numel() for other in slices[-1].values()) >= _SLICE:
+        enough = _SLICE if weight.device.type == "cpu" else _SLICE_ON_A_GPU
+        if sum(other.numel() for other in slices[-1].values()) >= enough:
             slices.append({})
         slices[-1][name] = weight
     return slices
