@@ -112,8 +112,21 @@ def test_more_seeds_add_to_what_is_there(files: tuple[Path, Path], tmp_path: Pat
     run(files, tmp_path / "out")
     third = CountingTools()
     means = run(files, tmp_path / "out", replace(CONFIG, seeds=3), tools=third.tools)
-    assert third.trainings == 2 * 3
+    assert third.trainings == 2 * 3 - 1  # the first one is that of both strategies
     assert {mean.seeds for mean in means} == {3}
+
+
+@pytest.mark.parametrize(("stale", "alike"), [(False, 1), (True, 2)])
+def test_what_strategies_train_alike_is_trained_once_and_comes_out_the_same(
+    stale: bool, alike: int, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    config, together = replace(CONFIG, stale=stale), CountingTools()
+    run(files, tmp_path / "together", config, together.tools)
+    assert together.trainings == 2 * (3 + 3 - alike)
+    for strategy in config.strategies:
+        run(files, tmp_path / strategy, replace(config, strategies=(strategy,)))
+    apart = [point for name in config.strategies for point in read_points(tmp_path / name / "points.csv")]
+    assert without_times(read_points(tmp_path / "together" / "points.csv")) == without_times(apart)
 
 
 def test_a_repetition_that_was_broken_off_starts_again_and_ends_the_same(
@@ -122,10 +135,10 @@ def test_a_repetition_that_was_broken_off_starts_again_and_ends_the_same(
     broken = CountingTools(break_after=4)  # one repetition of three trainings, and a part of the next
     with pytest.raises(KeyboardInterrupt):
         run(files, tmp_path / "out", tools=broken.tools)
-    assert len(read_points(tmp_path / "out" / "points.csv")) == 4
+    assert len(read_points(tmp_path / "out" / "points.csv")) == 5
     rest = CountingTools()
     run(files, tmp_path / "out", tools=rest.tools)
-    assert rest.trainings == 9
+    assert rest.trainings == 3 + 5
     run(files, tmp_path / "whole")
     whole, pieced = (read_points(tmp_path / name / "points.csv") for name in ("whole", "out"))
     assert without_times(whole) == without_times(pieced)

@@ -29,6 +29,7 @@ class Point:
     f1_high: float
     train_f1: float
     training_seconds: float
+    """Next to none where another strategy has trained on the same sentences before."""
     round_seconds: float
     chosen: str
     """Fingerprint of the labelled sentences in their order: equal for equal choices."""

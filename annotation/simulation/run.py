@@ -10,7 +10,8 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from annotation.simulation.config import GoldSet, SimulationConfig
 from annotation.simulation.figures import write_figures
 from annotation.simulation.points import Mean, Point, append, drop_unfinished, read_points, summarise
 from annotation.simulation.savings import Saving, areas, matches, savings
+from annotation.simulation.shared import SharedTrainings
 from annotation.tagging import Tools, real_tools
 from maner_core.errors import InvalidConfig, InvalidInput
 from storage import Store
@@ -56,12 +58,15 @@ def simulate(
     tools = tools or _tools(out, config)
     todo = [each for each in everything if each not in finished]
     with tqdm(total=len(todo) * len(config.sizes), unit="round", disable=not show_progress) as bar:
-        for name, strategy, seed in todo:
+        for (seed, name), alike in groupby(todo, key=lambda each: (each[2], each[0])):
             pool, test = read[name]
             sample = _sample(pool, config.pool_limit, seed=seed)
-            for point in _repetition(config, name, strategy, seed, sample, test, tools, bar):
-                append(out / "points.csv", point)
-                bar.update()
+            with tempfile.TemporaryDirectory(prefix="simulation-") as folder:
+                shared = SharedTrainings(tools.train, Path(folder))
+                for _, strategy, _ in alike:
+                    for point in _repetition(config, name, strategy, seed, sample, test, tools, shared, bar):
+                        append(out / "points.csv", point)
+                        bar.update()
     return summarise(read_points(out / "points.csv"))
 
 
@@ -97,9 +102,11 @@ def _repetition(
     pool: Sequence[ReadSentence],
     test: Sequence[ReadSentence],
     tools: Tools,
+    shared: SharedTrainings,
     bar: "tqdm[Any]",
 ) -> Iterator[Point]:
     """The points of one strategy from one seed, each as soon as it is there; the store lives in a temporary folder."""
+    tools = replace(tools, train=shared.train)
     with (
         tempfile.TemporaryDirectory(prefix="simulation-") as folder,
         closing(Store(f"sqlite:///{folder}/simulation.db")) as store,
@@ -107,6 +114,7 @@ def _repetition(
         annotator = SimulatedAnnotator.begin(store, config, set_name, strategy, seed, pool, test)
         for size, following in zip(config.sizes, [*config.sizes[1:], None], strict=True):
             annotator.label_up_to(size)
+            shared.keeps = size in config.sizes[: 1 + config.stale]  # labelled before the strategy had a say
             if config.stale and following is not None:
                 annotator.take(following - size)
             started = time.monotonic()
