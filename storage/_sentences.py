@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from maner_core.errors import InvalidInput, InvalidSpans, NotFound
@@ -13,7 +13,7 @@ from maner_core.spans import validate_spans
 from storage import _projects
 from storage._annotations import import_gold
 from storage._checks import unstorable
-from storage.database import MANY_ROWS, TO_JSON, chunks, now, refresh_statistics, upsert
+from storage.database import MANY_ROWS, TO_JSON, chunks, insert_numbered, now, refresh_statistics, upsert
 from storage.records import ImportCounts, NewSentence, Sentence, SkipReason, Split
 from storage.review_tables import FormerDuplicates
 from storage.scripts import written_in
@@ -256,7 +256,6 @@ def _place(state: _Import, number: int, prepared: Prepared) -> None:
 
 def _insert(connection: Connection, project_id: int, state: _Import, source: str, saved: Callable[[int], None]) -> None:
     at = now(connection)
-    statement = insert(Sentences).returning(Sentences.id, sort_by_parameter_order=True)
     n_saved = 0
     for chunk in chunks(state.accepted, ROWS_AT_ONCE):
         rows = [
@@ -277,7 +276,7 @@ def _insert(connection: Connection, project_id: int, state: _Import, source: str
             }
             for (sentence, fingerprint, script), _ in chunk
         ]
-        for (_, entry), number in zip(chunk, connection.execute(statement, rows).scalars(), strict=True):
+        for (_, entry), number in zip(chunk, insert_numbered(connection, Sentences, rows, "content_hash"), strict=True):
             entry.id = number
         n_saved += len(rows)
         saved(n_saved)

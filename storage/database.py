@@ -123,6 +123,38 @@ def insert_rows(connection: Connection, table: type[Base], rows: Sequence[dict[s
         connection.execute(_many(connection, _insert(connection, table)), rows)
 
 
+def insert_numbered(connection: Connection, table: type[Base], rows: Sequence[dict[str, Any]], key: str) -> list[int]:
+    """Insert rows that are all new; their ids, which rise in the order of the rows.
+
+    `key` names a column that tells most rows apart: a statement ends where a value comes again. For want of such a column
+    SQLAlchemy has SQLite insert row by row, which takes three times as long.
+    """
+    columns: Any = table
+    statement = _insert(connection, table).returning(
+        columns.id,
+        getattr(columns, key),
+        # PostgreSQL is free to number rows in another order; SQLite goes by theirs.
+        sort_by_parameter_order=connection.dialect.name == "postgresql",
+    )
+    numbers: list[int] = []
+    for part in _without_repetition(rows, key):
+        found = {value: number for number, value in connection.execute(statement, part)}
+        numbers += [found[row[key]] for row in part]
+    return numbers
+
+
+def _without_repetition(rows: Sequence[dict[str, Any]], key: str) -> Iterator[list[dict[str, Any]]]:
+    """The rows in pieces in which no value of `key` comes twice: `a b b c -> a b, b c`."""
+    part: dict[Any, dict[str, Any]] = {}
+    for row in rows:
+        if row[key] in part:
+            yield list(part.values())
+            part = {}
+        part[row[key]] = row
+    if part:
+        yield list(part.values())
+
+
 def upsert(
     connection: Connection, table: type[Base], rows: Iterable[dict[str, Any]], key: Sequence[str], update: Sequence[str]
 ) -> None:
