@@ -65,7 +65,7 @@ def import_command(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files to import, all or none.")],
     language: Annotated[str, typer.Option(help="Language code of a new project, such as swa.")] = "",
     labels: Annotated[str, typer.Option(help="Labels of a new project, by commas (default PER,LOC,ORG).")] = "",
-    format: Annotated[str, typer.Option(help="auto, conll, text or jsonl.")] = "auto",
+    format: Annotated[str, typer.Option(help="auto, conll, text, csv or jsonl.")] = "auto",
     scheme: Annotated[str, typer.Option(help="Tag scheme of CoNLL files: auto, iob1, iob2, ioe1, …")] = "auto",
     use_as: Annotated[
         UseAs, typer.Option("--as", help="pool: drop tags; gold: tags are labels; evaluation: they are the test set.")
@@ -73,7 +73,7 @@ def import_command(
     reserve: Annotated[
         float | None, typer.Option(help="Share set aside for evaluation (default: the project's).")
     ] = None,
-    pretokenized: Annotated[bool, typer.Option(help="Plain text: split at single spaces only.")] = False,
+    pretokenized: Annotated[bool, typer.Option(help="Text: split at single spaces only.")] = False,
     skip_bad: Annotated[bool, typer.Option(help="Leave bad sentences out and list them.")] = False,
     add_labels: Annotated[bool, typer.Option(help="Add labels that the project lacks.")] = False,
     annotator: Annotated[str, typer.Option(help="Who made the tags.")] = "import",

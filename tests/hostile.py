@@ -19,6 +19,7 @@ SEEDS: dict[str, bytes] = {
     "tabs": b"token\ttag\nAsha Wangari\tB-PER\nna\tO\n\nJuma\tL-PER\n",
     "four": b"Asha -X- O B-PER\nyuko -X- O O\n\nMoshi -X- O U-LOC\n",
     "text": "Asha anaishi Nairobi.\nกรุงเทพมหานคร 東京 👩🏾\u200d🌾\n=1+1\n".encode(),
+    "csv": 'id;text;note\n1;"Asha; ""Dada"" yuko\nNairobi";=1+1\n2;東京;\n'.encode(),
     "jsonl": "\n".join(
         json.dumps(line, ensure_ascii=False)
         for line in (

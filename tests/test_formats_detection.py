@@ -25,6 +25,9 @@ ONE_COLUMN = "Asha\nanaishi\nNairobi\nsasa\n\nJuma\nyuko\nKisumu\nleo\n"
         ("a.txt", "สวัสดีชาวโลกที่รักทุกคน\nวันนี้อากาศดีมากที่กรุงเทพ\nเราไปตลาดกันเถอะ\n\nฉันรักประเทศไทยมาก\n", "text"),
         ("a.txt", '{"text": "Asha yupo"}\n', "jsonl"),
         ("a.jsonl", "{broken\n", "jsonl"),
+        ("a.csv", "id,text\n1,Asha yupo\n", "csv"),
+        ("a.TSV", "id\ttext\n1\tAsha yupo\n", "csv"),
+        ("a.tsv", "token\ttag\nAsha\tB-PER\nyupo\tO\n", "conll"),
         ("a.txt", "{ O\n} O\n", "conll"),
         ("a.txt", "{} O\nAsha O\n", "conll"),
     ],
@@ -38,9 +41,9 @@ def test_an_empty_file_has_no_format() -> None:
         detect("a.txt", ["", " "])
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.json", "a.XML"])
+@pytest.mark.parametrize("name", ["a.json", "a.XML"])
 def test_formats_that_are_not_read_are_refused_rather_than_taken_for_text(name: str) -> None:
-    with pytest.raises(FormatError, match="files are not read; convert it to CoNLL, JSON lines or plain text"):
+    with pytest.raises(FormatError, match="files are not read; convert it to CoNLL, JSON lines, CSV or plain text"):
         detect(name, ["id,sentensi,lugha", "1,Asha yupo,swa"])
 
 

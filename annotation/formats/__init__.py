@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from annotation.formats import conll, jsonl, text
+from annotation.formats import conll, jsonl, table, text
 from annotation.formats.records import Reading, ReadOptions, ReadSentence, Repair, WriteOptions
 from annotation.formats.schemes import parse_tag
 from annotation.formats.source import OnLine, SourceFile, WatchedLines, load, read_lines
@@ -41,6 +41,7 @@ Writer = Callable[["Iterable[ExportRow]", "Project", WriteOptions], Iterator[str
 IMPORT_FORMATS: dict[str, Reader] = {
     "conll": conll.read,
     "text": text.read,
+    "csv": table.read,
     "jsonl": jsonl.read,
 }
 
@@ -55,7 +56,8 @@ MAX_TOKEN_LENGTH = 1_000  # code points; long web addresses fit
 
 _DETECTION_SAMPLE = 500  # lines that are not blank
 _CONLL_SUFFIXES = {".conll", ".conll2003", ".bio", ".iob", ".iob2", ".bioes", ".ner"}
-_NO_TEXT_SUFFIXES = {".csv", ".xml", ".html", ".htm", ".json"}
+_TABLE_SUFFIXES = {".csv", ".tsv"}
+_NO_TEXT_SUFFIXES = {".xml", ".html", ".htm", ".json"}
 
 
 def read_file(
@@ -83,7 +85,8 @@ def detect(file: str, lines: Sequence[str]) -> str:
     """The format of a file by its content, and by its name where that leaves a choice.
 
     JSON objects -> jsonl; most lines are 2 to 5 columns that end in a tag, or short lines without spaces in groups
-    parted by blank lines -> conll; else text. Raises FormatError for JSON, CSV or markup, which are not read.
+    parted by blank lines -> conll; named as a table -> csv; else text. Raises FormatError for JSON or markup, which are not
+    read.
     """
     sample = list(islice((line for line in lines if line.strip(" \t")), _DETECTION_SAMPLE))
     suffix = PurePath(file).suffix.casefold()
@@ -95,12 +98,14 @@ def detect(file: str, lines: Sequence[str]) -> str:
         return "conll"
     if suffix in _CONLL_SUFFIXES or _looks_like_one_token_a_line(lines):
         return "conll"
+    if suffix in _TABLE_SUFFIXES:
+        return "csv"
     if suffix in _NO_TEXT_SUFFIXES:
         raise FormatError(
             file,
             None,
             f"{suffix} files are not read",
-            "convert it to CoNLL, JSON lines or plain text, or name its format",
+            "convert it to CoNLL, JSON lines, CSV or plain text, or name its format",
         )
     return "text"
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import regex
 
 from annotation.formats.records import Reading, ReadOptions, ReadSentence
-from maner_core.errors import FormatError
+from maner_core.errors import FormatError, InvalidInput
 
 _BOUNDARY = regex.compile(r"\b", regex.WORD | regex.V1)
 # Between words: white space, control and format characters (among them ZWSP, which parts words in some scripts).
@@ -23,21 +23,30 @@ _WITHOUT_SPACES = regex.compile(
 def read(file: str, lines: Sequence[str], options: ReadOptions) -> Reading:
     """Read one sentence from each line that holds a token. Raises FormatError if there is none."""
     reading = Reading(file, "text")
-    cut = split_at_spaces if options.pretokenized else segment
     for number, line in enumerate(lines, 1):
-        if options.pretokenized and "\t" in line:
-            reading.errors.append(
-                FormatError(file, number, "holds a tab", "part the tokens by single spaces, or import it as plain text")
-            )
+        try:
+            tokens, spaces = cut(line, options)
+        except InvalidInput as error:
+            problem, _, remedy = str(error).partition("; ")
+            reading.errors.append(FormatError(file, number, problem, remedy))
             continue
-        tokens, spaces = cut(line)
         if tokens:
             reading.sentences.append(ReadSentence(number, tuple(tokens), text=line, spaces=tuple(spaces)))
     if not reading.sentences and not reading.errors:
         raise FormatError(file, None, "holds no sentence", "write one sentence a line")
     if not options.pretokenized:
-        _note_scripts_without_spaces(reading)
+        note_scripts_without_spaces(reading)
     return reading
+
+
+def cut(text: str, options: ReadOptions) -> tuple[list[str], list[bool]]:
+    """Tokens as `options` ask for, and whether white space follows each. Raises InvalidInput on cut text with a tab."""
+    if not options.pretokenized:
+        return segment(text)
+    if "\t" in text or "\n" in text:
+        what = "a tab" if "\t" in text else "a line break"
+        raise InvalidInput(f"holds {what}; part the tokens by single spaces, or import it as plain text")
+    return split_at_spaces(text)
 
 
 def segment(text: str) -> tuple[list[str], list[bool]]:
@@ -67,7 +76,7 @@ def split_at_spaces(text: str) -> tuple[list[str], list[bool]]:
     return tokens, spaces
 
 
-def _note_scripts_without_spaces(reading: Reading) -> None:
+def note_scripts_without_spaces(reading: Reading) -> None:
     """Say it when most tokens are single clusters because the script has no spaces between words."""
     n_tokens = n_clusters = 0
     for sentence in reading.sentences:

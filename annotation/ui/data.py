@@ -37,6 +37,7 @@ _IMPORT_FORMATS = {
     "auto": "Find out by itself",
     "conll": "CoNLL: one token a line, tag in the last column",
     "text": "Plain text, one sentence a line",
+    "csv": "Table (CSV) with a column named text",
     "jsonl": "JSON lines",
 }
 _EXPORT_FORMATS = {
@@ -153,7 +154,7 @@ def _import(store: Store, project: Project) -> None:
             )
             skip_bad = st.checkbox("Leave out bad sentences and list them, instead of importing nothing")
             add_labels = st.checkbox("Add labels of the file that the project does not have", disabled=use_as == "pool")
-            pretokenized = st.checkbox("Plain text is cut into words already, at single spaces")
+            pretokenized = st.checkbox("Text is cut into words already, at single spaces")
         if st.button("Import", type="primary", icon=":material/upload:", disabled=not uploads):
             _run_import(
                 store,
