@@ -13,6 +13,14 @@ LINES_BETWEEN_CALLS = 20_000
 
 OnLine = Callable[[int, int], None]  # lines read, lines of the file
 _SAVE_AS_UTF8 = "save it as UTF-8 and import it again"
+_ARCHIVES = {
+    b"PK\x03\x04": (
+        "is a spreadsheet, document or archive",
+        "save a table as CSV, a document as plain text, or unpack it",
+    ),
+    b"\x1f\x8b\x08": ("is compressed", "unpack it and import what is inside"),
+}
+"""First bytes -> what begins so, and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,9 @@ def read_lines(source: SourceFile) -> list[str]:
     Only these three end a line: U+2028, U+0085 and their like may stand inside a token. Raises FormatError.
     """
     data = source.data
+    for first, (problem, remedy) in _ARCHIVES.items():
+        if data.startswith(first):
+            raise FormatError(source.name, None, problem, remedy)
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise FormatError(source.name, None, "is written in UTF-16", _SAVE_AS_UTF8)
     if b"\0" in data:
