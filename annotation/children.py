@@ -15,6 +15,8 @@ LOOK_SECONDS = 0.5
 END_SECONDS = 10.0
 """How long a child that was told to end may take to tidy up."""
 NICENESS = 15
+SPIN_COUNT = 10_000
+"""Turns of a loop, some ten microseconds: about as long as the gap between two operations of a training."""
 STOPPED = 143  # what a shell calls the end by SIGTERM
 
 
@@ -32,9 +34,19 @@ def child_environment(settings: Settings) -> dict[str, str]:
 
 
 def gentle_threads() -> dict[str, str]:
-    """One core stays free for the pages, and threads that wait do not spin (halves a step's time beside other work)."""
-    threads = str(max(1, (os.cpu_count() or 1) - 1))
-    return {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE"}
+    """Threads on all cores, of which the pages get what they need by their priority, and whose waiting costs others little.
+
+    A thread that sleeps at once loses more by waking up than a second core brings, one that waits by running takes cores
+    that others need. GNU's OpenMP counts how long a thread may run in vain; others know sleeping at once alone.
+    """
+    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads = str(own or 1)
+    return {
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "GOMP_SPINCOUNT": str(SPIN_COUNT),
+    }
 
 
 def belong_to_parent() -> None:
