@@ -178,7 +178,7 @@ def _recipe(run: Run) -> None:
         st.dataframe(pd.DataFrame(rows, columns=["Knob", "This run", "Preset"]), hide_index=True, key="recipe")
     strategy = run.metrics.get("selection")
     if strategy:
-        st.caption(f"The sentences after it were chosen by {plain(str(strategy))}.")
+        st.caption(f"The sentences after it were chosen by the strategy {plain(str(strategy))}.")
 
 
 def _weights(store: Store, project: Project, run: Run) -> None:
