@@ -92,6 +92,33 @@ def test_what_a_killed_browser_had_not_put_on_the_disk_is_in_the_journal(
     assert sorted(annotation["sentence"] for annotation in plain.saved()) == sorted(done)
 
 
+SLOW_JOURNAL = """
+const getAll = IDBObjectStore.prototype.getAll;
+IDBObjectStore.prototype.getAll = function (...range) {
+  const found = getAll.apply(this, range), late = {};
+  window.tellJournal = () => (late.result = found.result, late.onsuccess());
+  return late;
+};
+"""
+
+
+def test_what_was_saved_before_the_journal_was_read_does_not_wait_again(
+    plain: FakeServer, open_editor: OpenEditor
+) -> None:
+    editor = open_editor(plain.url).ready()
+    plain.set(fail=503)
+    finish(editor, 1)
+    editor.unsent(1)
+    editor.page.add_init_script(SLOW_JOURNAL)
+    plain.set(fail=0)
+    editor.page.reload()
+    editor.ready().saved()
+    plain.set(fail=503)
+    editor.page.evaluate("tellJournal()")
+    finish(editor, 1)
+    editor.unsent(1)
+
+
 def test_a_page_of_the_release_before_says_reload_and_its_work_is_sent_by_the_new_one(
     plain: FakeServer, open_editor: OpenEditor
 ) -> None:

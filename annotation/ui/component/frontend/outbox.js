@@ -61,9 +61,12 @@ class Outbox {
     this.journal = new Journal(scope);
     this.waiting = new Map();
     this.refused = new Map();
+    this.settled = new Set(); // acknowledged since the journal is being read, which may still tell of them
     this.adopt(0);
     this.journal.all().then((found) => {
-      for (const annotation of found) if (!this.refused.has(annotation.id)) this.waiting.set(annotation.id, annotation);
+      for (const annotation of found)
+        if (!this.refused.has(annotation.id) && !this.settled.has(annotation.id)) this.waiting.set(annotation.id, annotation);
+      this.settled = null;
     });
     for (const id of this.refusedShelf.names()) {
       const entry = this.refusedShelf.read(id);
@@ -87,6 +90,7 @@ class Outbox {
 
   acknowledge(id) {
     this.waiting.delete(id);
+    this.settled?.add(id);
     this.shelf.remove(id);
     this.journal.remove(id);
   }
