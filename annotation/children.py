@@ -16,7 +16,7 @@ END_SECONDS = 10.0
 """How long a child that was told to end may take to tidy up."""
 NICENESS = 15
 SPIN_COUNT = 10_000
-"""Turns of a loop, some ten microseconds: about as long as the gap between two operations of a training."""
+"""Turns of a loop, less than a millisecond: enough for the gaps between two operations of a training."""
 STOPPED = 143  # what a shell calls the end by SIGTERM
 
 
@@ -36,8 +36,8 @@ def child_environment(settings: Settings) -> dict[str, str]:
 def gentle_threads() -> dict[str, str]:
     """Threads on all cores, of which the pages get what they need by their priority, and whose waiting costs others little.
 
-    A thread that sleeps at once loses more by waking up than a second core brings, one that waits by running takes cores
-    that others need. GNU's OpenMP counts how long a thread may run in vain; others know sleeping at once alone.
+    Waking up costs a thread that sleeps at once most of what a second core brings; one that runs for long while it waits
+    takes cores that others need (tests/benchmarks/waiting_threads.py). Only GNU's OpenMP counts how long it may run.
     """
     own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     threads = str(own or 1)

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, select
 
 from maner_core.errors import InvalidSpans
 from maner_core.spans import Span, validate_spans
 from storage import _overlap, _projects
 from storage._checks import LARGEST_ID, known_ids, unstorable
 from storage._suggestions import names_columns
-from storage.database import MANY_ROWS, insert_rows, now, refresh_statistics
+from storage.database import MANY_ROWS, insert_numbered, insert_rows, now, refresh_statistics
 from storage.records import AnnotationDraft, Origin, Rejection, SkipReason, Split, Status, SuggestedName
 from storage.tables import Annotations, AnnotationSpans, Queue, Runs, Selections, Sentences
 
@@ -40,7 +40,6 @@ SENTENCES = (
     .where(Sentences.id.in_(IDS), Sentences.project_id == bindparam("project_id"))
 )
 LEAVE_QUEUE = delete(Queue).where(Queue.sentence_id.in_(IDS))
-INSERT = insert(Annotations).returning(Annotations.seq, sort_by_parameter_order=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +247,7 @@ def _insert(
     """Insert annotation rows and, for each, its spans."""
     if not rows:
         return
-    seqs = connection.execute(INSERT, rows).scalars().all()
+    seqs = insert_numbered(connection, Annotations, rows, number="seq", key="id")
     if len(rows) >= MANY_ROWS:
         refresh_statistics(connection, Annotations)
     span_rows = [

@@ -276,7 +276,8 @@ def _insert(connection: Connection, project_id: int, state: _Import, source: str
             }
             for (sentence, fingerprint, script), _ in chunk
         ]
-        for (_, entry), number in zip(chunk, insert_numbered(connection, Sentences, rows, "content_hash"), strict=True):
+        numbers = insert_numbered(connection, Sentences, rows, number="id", key="content_hash")
+        for (_, entry), number in zip(chunk, numbers, strict=True):
             entry.id = number
         n_saved += len(rows)
         saved(n_saved)

@@ -55,7 +55,7 @@ def read(file: str, lines: Sequence[str], options: ReadOptions) -> Reading:
             fields = _object(line)
             sentence = _sentence(number, fields)
         except InvalidInput as error:
-            reading.errors.append(FormatError(file, number, *_problem_and_remedy(error)))
+            reading.set_aside(number, error)
             continue
         for name in fields.keys() - _READ - _WRITTEN_ONLY:
             unread.setdefault(name, number)
@@ -65,11 +65,6 @@ def read(file: str, lines: Sequence[str], options: ReadOptions) -> Reading:
     for name, number in sorted(unread.items(), key=lambda item: item[1]):
         reading.notes.append(f"field {name!r} is not read (first on line {number})")
     return reading
-
-
-def _problem_and_remedy(error: InvalidInput) -> tuple[str, str]:
-    problem, _, remedy = str(error).partition("; ")
-    return problem, remedy or "correct the line"
 
 
 def _object(line: str) -> dict[str, Any]:

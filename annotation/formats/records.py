@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from maner_core.errors import FormatError
+from maner_core.errors import FormatError, InvalidInput
 from maner_core.spans import Span
 
 LABELLED = "labelled"
@@ -60,6 +60,11 @@ class Reading:
     repairs: list[Repair] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     scheme: str | None = None  # tag scheme, where the format has one
+
+    def set_aside(self, line: int, error: InvalidInput) -> None:
+        """The sentence on this line cannot be taken; the error says `what is wrong; what to do`."""
+        problem, _, remedy = str(error).partition("; ")
+        self.errors.append(FormatError(self.file, line, problem, remedy or "correct the line"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,7 @@ def read(file: str, lines: Sequence[str], options: ReadOptions) -> Reading:
         try:
             reading.sentences.append(_sentence(line, header, text, cells, options))
         except InvalidInput as error:
-            problem, _, remedy = str(error).partition("; ")
-            reading.errors.append(FormatError(file, line, problem, remedy))
+            reading.set_aside(line, error)
     if not reading.sentences and not reading.errors:
         raise FormatError(file, None, "holds no sentence", "write one row for each below the header")
     if not options.pretokenized:

@@ -27,8 +27,7 @@ def read(file: str, lines: Sequence[str], options: ReadOptions) -> Reading:
         try:
             tokens, spaces = cut(line, options)
         except InvalidInput as error:
-            problem, _, remedy = str(error).partition("; ")
-            reading.errors.append(FormatError(file, number, problem, remedy))
+            reading.set_aside(number, error)
             continue
         if tokens:
             reading.sentences.append(ReadSentence(number, tuple(tokens), text=line, spaces=tuple(spaces)))
