@@ -1,6 +1,6 @@
 """What the threads of a training may do while they wait for each other: seconds of a step, turn by turn.
 
-    PYTHONPATH=.:tests python tests/benchmarks/waiting_threads.py --data FOLDER [--busy 2] [--rounds 2]
+    PYTHONPATH=.:tests python tests/benchmarks/waiting_threads.py compare --data FOLDER [--busy 2] [--rounds 2]
 
 FOLDER holds train.txt in two columns. OpenMP reads its settings when torch is loaded, so each arm is a process. `--busy`
 counts other processes that compute meanwhile, as a second training would.
@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from time import perf_counter
@@ -73,7 +74,7 @@ def one(data: Path) -> None:
             Path(folder) / "checkpoint",
             lambda progress: marks.append(perf_counter()),
         )
-    each = [after - before for before, after in zip(marks, marks[1:], strict=False)]
+    each = [after - before for before, after in pairwise(marks)]
     sys.stdout.write(f"{statistics.median(each[WARM_STEPS - 1 :])}\n")
 
 
