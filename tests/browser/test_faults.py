@@ -75,6 +75,19 @@ def test_a_tab_that_dies_leaves_its_work_to_the_next(
     assert saved(tool) == sorted(done)
 
 
+COUNT_JOURNAL = """
+() => new Promise((resolve, reject) => {
+  const opening = indexedDB.open("maner", 1);
+  opening.onerror = () => reject(opening.error);
+  opening.onsuccess = () => {
+    const counting = opening.result.transaction("outbox").objectStore("outbox").count();
+    counting.onsuccess = () => resolve(counting.result);
+    counting.onerror = () => reject(counting.error);
+  };
+})
+"""
+
+
 def test_what_a_killed_browser_had_not_put_on_the_disk_is_in_the_journal(
     plain: FakeServer, open_editor: OpenEditor
 ) -> None:
@@ -83,6 +96,8 @@ def test_what_a_killed_browser_had_not_put_on_the_disk_is_in_the_journal(
     done = finish(editor, 3)
     editor.unsent(3)
     context = editor.page.context
+    # Counting waits for what is being written. A browser that dies within these milliseconds does lose the last one.
+    assert editor.page.evaluate(COUNT_JOURNAL) == 3
     editor.page.evaluate("localStorage.clear()")  # as if it had died with the browser
     editor.page.close()
     plain.set(fail=0)
