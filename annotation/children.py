@@ -15,8 +15,9 @@ LOOK_SECONDS = 0.5
 END_SECONDS = 10.0
 """How long a child that was told to end may take to tidy up."""
 NICENESS = 15
-SPIN_COUNT = 10_000
-"""Turns of a loop, less than a millisecond: enough for the gaps between two operations of a training."""
+SPIN_COUNT = 1_000
+"""Turns of a loop, some ten microseconds: enough for most gaps between two operations of a training. More of them cost
+other processes more than the training gains (tests/benchmarks/waiting_threads.py)."""
 STOPPED = 143  # what a shell calls the end by SIGTERM
 
 

@@ -25,7 +25,7 @@ from maner_core.spans import OUTSIDE, Span, iob2_tags, repair_tags, spans_to_tag
 from storage import Doubt, Project, Run, RunState, Store
 
 FOLDS: Final = 3
-"""Trainings of a search: each learns from two thirds of the labels. Rounds of the project wait meanwhile."""
+"""Trainings of a search: each learns from two thirds of the labels."""
 EVERY: Final = 100
 """Labels from one search to the next."""
 SHARE: Final = 0.05
@@ -85,9 +85,9 @@ def search(
     """Train taggers that each leave out a part of the labels, and keep what they doubt of it, the worst first.
 
     They are trained like that of the newest run, which must be done. `still_wanted` is called at every step and may
-    raise. A search that fails counts as one that found nothing: the next hundred labels bring the next one.
+    raise. A search that is given up is due as before; one that fails counts as one that found nothing: the next hundred
+    labels bring the next one.
     """
-    store.request_label_check(project.id, False)
     run = store.last_run(project.id)
     if run is None or run.state is not RunState.DONE:
         raise RunFailed("there is no finished training to take the settings from; train once first")
@@ -110,6 +110,7 @@ def search(
 
 
 def _keep(store: Store, run: Run, labelled: TrainingSet, folds: int, found: Sequence[Doubt]) -> None:
+    store.request_label_check(run.project_id, False)
     seen = labelled.watermark, labelled.decision_watermark
     store.save_label_check(run.id, max(folds, 2), len(labelled.ids), seen, found)
 

@@ -11,7 +11,8 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from platform import node
@@ -160,6 +161,7 @@ class Worker:
         self._failed_in_a_row: dict[int, int] = {}
         self._rests_until: dict[int, float] = {}
         self._no_arms: dict[int, int] = {}  # project -> its run after which no arms were due
+        self._gave_way: set[tuple[int, str]] = set()  # project and check that will not give way to a round again
 
     def serve(self, once: bool = False) -> None:
         """Look for work until stopped; with `once`, until nothing is due."""
@@ -275,12 +277,9 @@ class Worker:
         """Look for errors among the labels; a training that is due comes first."""
         project = self._store.project(project_id)
         log.info("%s: the search for label errors begins", project.settings.name)
-        pulse.begin(project_id)
-        try:
+        with self._giving_way_once(project_id, "label errors", pulse) as still_wanted:
             tools = self._tools or real_tools()
-            found = label_errors.search(self._store, project, self._home, tools, pulse.go_on)
-        finally:
-            pulse.end()
+            found = label_errors.search(self._store, project, self._home, tools, still_wanted)
         log.info("%s: %d sentences are doubted", project.settings.name, len(found))
 
     def _arms_due(self, project: Project, last: Run | None) -> bool:
@@ -295,14 +294,38 @@ class Worker:
     def _compare_arms(self, project: Project, pulse: Pulse) -> None:
         """Train on drawn and on chosen labels apart; a training that is due comes first."""
         log.info("%s: the comparison of drawn with chosen sentences begins", project.settings.name)
-        pulse.begin(project.id)
-        try:
-            control_arm.measure(self._store, project, self._home, self._tools or real_tools(), pulse.go_on)
-        finally:
-            pulse.end()
+        with self._giving_way_once(project.id, "arms", pulse) as still_wanted:
+            control_arm.measure(self._store, project, self._home, self._tools or real_tools(), still_wanted)
 
     def _measure_noise(self, project: Project, pulse: Pulse) -> None:
         """Train once more on the same labels; given up as soon as a training of any project is due."""
+        log.info("%s: the chance in trainings is measured", project.settings.name)
+        pulse.begin(project.id)
+        try:
+            tools = self._tools or real_tools()
+            noise_floor.measure(self._store, project, self._home, tools, self._until_a_round(pulse))
+        finally:
+            pulse.end()
+
+    @contextmanager
+    def _giving_way_once(self, project_id: int, check: str, pulse: Pulse) -> Iterator[Callable[[], None]]:
+        """What a check calls at every step: ends it when a training of any project is due.
+
+        When it is begun again it runs to its end: where people label fast, it would never come to one.
+        """
+        gave_way = (project_id, check) in self._gave_way
+        pulse.begin(project_id)
+        try:
+            yield pulse.go_on if gave_way else self._until_a_round(pulse)
+        except RunStopped:
+            self._gave_way.add((project_id, check))
+            raise
+        finally:
+            pulse.end()
+        self._gave_way.discard((project_id, check))
+
+    def _until_a_round(self, pulse: Pulse) -> Callable[[], None]:
+        """Raises RunStopped once a training of any project is due, and what `pulse` raises."""
         looked_at = time.monotonic()
 
         def still_wanted() -> None:
@@ -313,12 +336,7 @@ class Worker:
                 if any(self._round_due(other) for other in self._store.projects()):
                     raise RunStopped("a training is due, which comes first")
 
-        log.info("%s: the chance in trainings is measured", project.settings.name)
-        pulse.begin(project.id)
-        try:
-            noise_floor.measure(self._store, project, self._home, self._tools or real_tools(), still_wanted)
-        finally:
-            pulse.end()
+        return still_wanted
 
     def _round_due(self, project: Project) -> bool:
         rests = time.monotonic() < self._rests_until.get(project.id, 0.0)

@@ -3,12 +3,14 @@
 import threading
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from loop_helpers import NAMES, draft, gold_spans, label, make_project, open_store, run_stub_round, save
 from stub_tagger import STUB
 
+import annotation.worker
 from annotation import label_errors
 from annotation.consistency import inconsistencies
 from annotation.label_errors import by_label, due, quality, search
@@ -128,4 +130,30 @@ def test_the_worker_searches_when_another_hundred_labels_are_there_and_a_failed_
         search(store, project, tmp_path, Tools(fails, STUB.load))
     assert store.label_doubts(project.id) == []
     assert not due(store, project.id)
+    store.close()
+
+
+def test_a_search_gives_way_to_a_round_once_and_then_runs_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(annotation.worker, "POLL_SECONDS", 0.0)
+    store = open_store(tmp_path)
+    project = make_project(store, pool=150, retrain_every=100)
+    label(store, project, 60)
+    run_stub_round(store, project, tmp_path)
+    store.request_label_check(project.id)
+    trained_on: list[int] = []
+
+    def train(*arguments: Any) -> Any:
+        trained_on.append(len(arguments[0]))
+        if trained_on[-1] == 40:  # two thirds, of the search
+            store.request_retrain(project.id)
+        return STUB.train(*arguments)
+
+    worker = Worker(store, tmp_path, threading.Event(), tools=Tools(train, STUB.load))
+    worker.serve(once=True)
+    assert trained_on == [40, 60, 40, 40, 40, 60]
+    check = store.last_label_check(project.id)
+    assert check is not None
+    assert check.n_sentences == 60
     store.close()

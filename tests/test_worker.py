@@ -517,7 +517,7 @@ def test_the_worker_process_is_polite_and_its_threads_wait_a_moment_before_they_
         " 'torch' in sys.modules)"
     )
     done = run_python(script, MANER_HOME=str(home), MANER_DATABASE_URL="")
-    assert done.stdout == f"0 True 10000 {gentle_threads()['OMP_NUM_THREADS']} False\n", done.stderr
+    assert done.stdout == f"0 True 1000 {gentle_threads()['OMP_NUM_THREADS']} False\n", done.stderr
 
 
 def test_a_worker_that_cannot_live_is_started_ever_more_rarely(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
