@@ -39,9 +39,11 @@ def gentle_threads() -> dict[str, str]:
 
     Waking up costs a thread that sleeps at once most of what a second core brings; one that runs for long while it waits
     takes cores that others need (tests/benchmarks/waiting_threads.py). Only GNU's OpenMP counts how long it may run.
+    A container with a part of the machine counts as having that part; LOKY_MAX_CPU_COUNT sets a lower limit.
     """
-    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    threads = str(own or 1)
+    from joblib import cpu_count  # with numpy, for which a command that starts no process need not wait
+
+    threads = str(cpu_count())
     return {
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,

@@ -520,6 +520,15 @@ def test_the_worker_process_is_polite_and_its_threads_wait_a_moment_before_they_
     assert done.stdout == f"0 True 1000 {gentle_threads()['OMP_NUM_THREADS']} False\n", done.stderr
 
 
+def test_threads_are_as_many_as_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = "from annotation.children import gentle_threads\nprint(gentle_threads()['OMP_NUM_THREADS'])"
+    core = min(os.sched_getaffinity(0))
+    assert run_python(f"import os\nos.sched_setaffinity(0, {{{core}}})\n{script}").stdout == "1\n"
+    assert run_python(script, LOKY_MAX_CPU_COUNT="1").stdout == "1\n"
+    monkeypatch.setattr("joblib.externals.loky.backend.context._cpu_count_cgroup", lambda of_machine: 1)
+    assert gentle_threads()["OMP_NUM_THREADS"] == "1"  # a container with the quota of one core
+
+
 def test_a_worker_that_cannot_live_is_started_ever_more_rarely(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     starts: list[float] = []
 
