@@ -16,7 +16,7 @@ from browser.serving import ROOT, TIMEOUT_MS, Editor, Server
 from playwright.sync_api import Browser, expect
 from signed_in import sign_in
 
-from annotation import api
+from annotation import accounts, api
 from annotation.account_routes import COOKIE
 from annotation.settings import Settings
 from maner_core.spans import Span
@@ -100,12 +100,17 @@ class App:
         context = browser.new_context(viewport={"width": 1280, "height": 800})
         context.set_default_timeout(6 * TIMEOUT_MS)
         context.add_init_script(CAPTURE)
-        cookie = sign_in(self.store, annotator.name, administrator=True).cookie
-        context.add_cookies([{"name": COOKIE, "value": cookie, "url": self.server.url}])
+        context.add_cookies([{"name": COOKIE, "value": self._cookie(annotator), "url": self.server.url}])
         editor = Editor(context.new_page())
         editor.page.on("pageerror", lambda error: editor.errors.append(str(error)))
         editor.page.goto(self.server.url)
         return editor.ready()
+
+    def _cookie(self, annotator: Annotator) -> str:
+        """A session of theirs, who get an account with the first one."""
+        if any(account.annotator_id == annotator.id for account in self.store.accounts()):
+            return accounts.start_session(self.store, annotator.id)
+        return sign_in(self.store, annotator.name, administrator=True).cookie
 
 
 @dataclass(frozen=True, slots=True)
