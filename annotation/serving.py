@@ -117,13 +117,17 @@ def judge(store: Store, project: Project, predictions: Predictions, home: Path) 
         return Verdict(True, f"There are no evaluation labels yet to compare it with run {serving.id}.")
     _, spans, before = _side_by_side(gold, stored)
     _, _, after = _side_by_side(gold, predictions)
-    p_worse = paired_bootstrap(entity_counts(spans, before), entity_counts(spans, after))
+    counts_before, counts_after = entity_counts(spans, before), entity_counts(spans, after)
+    p_worse = paired_bootstrap(counts_before, counts_after)
     new, old = f1_report(spans, after).f1, f1_report(spans, before).f1
     against = f"F1 {100 * new:.1f} against {100 * old:.1f} of run {serving.id} on {len(gold)} evaluation sentences"
     if new < old and p_worse < SIGNIFICANCE:
         why = f"Run {serving.id} goes on serving: {against} is significantly worse."
         return Verdict(False, why, p_worse, instead=serving.id)
-    return Verdict(True, f"It is not significantly worse: {against}.", p_worse)
+    better = new > old and paired_bootstrap(counts_after, counts_before) < SIGNIFICANCE
+    return Verdict(
+        True, f"It is {'significantly better' if better else 'not significantly worse'}: {against}.", p_worse
+    )
 
 
 def choose_run(store: Store, run_id: int, home: Path, *, pinned: bool, by: int | None) -> None:

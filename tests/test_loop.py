@@ -329,6 +329,15 @@ def test_a_run_that_is_significantly_worse_does_not_serve(store: Store, home: Pa
     assert all(item.suggestion for item in handed)
 
 
+def test_a_run_that_is_significantly_better_says_so(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 60)
+    label_reserve(store, project, 30)
+    run_round(store, project, home, tools=worse_after(0))
+    better = run_stub_round(store, project, home)
+    assert better.served
+    assert better.message.startswith("It is significantly better: F1 ")
+
+
 def test_without_evaluation_labels_a_new_run_serves(store: Store, home: Path, project: Project) -> None:
     label(store, project, 30)
     first = run_stub_round(store, project, home)
