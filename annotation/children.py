@@ -16,7 +16,7 @@ END_SECONDS = 10.0
 """How long a child that was told to end may take to tidy up."""
 NICENESS = 15
 SPIN_COUNT = 1_000
-"""Turns of a loop, some ten microseconds: enough for most gaps between two operations of a training. More of them cost
+"""Turns of a loop: enough for most gaps between two operations of a training. More of them cost
 other processes more than the training gains (tests/benchmarks/waiting_threads.py)."""
 STOPPED = 143  # what a shell calls the end by SIGTERM
 
@@ -39,7 +39,7 @@ def gentle_threads() -> dict[str, str]:
 
     Waking up costs a thread that sleeps at once most of what a second core brings; one that runs for long while it waits
     takes cores that others need (tests/benchmarks/waiting_threads.py). Only GNU's OpenMP counts how long it may run.
-    A container with a part of the machine counts as having that part; LOKY_MAX_CPU_COUNT sets a lower limit.
+    A container with a part of the machine counts as having that part; LOKY_MAX_CPU_COUNT allows fewer.
     """
     from joblib import cpu_count  # with numpy, for which a command that starts no process need not wait
 

@@ -125,9 +125,8 @@ def judge(store: Store, project: Project, predictions: Predictions, home: Path) 
         why = f"Run {serving.id} goes on serving: {against} is significantly worse."
         return Verdict(False, why, p_worse, instead=serving.id)
     better = new > old and paired_bootstrap(counts_after, counts_before) < SIGNIFICANCE
-    return Verdict(
-        True, f"It is {'significantly better' if better else 'not significantly worse'}: {against}.", p_worse
-    )
+    how = "significantly better" if better else "not significantly worse"
+    return Verdict(True, f"It is {how}: {against}.", p_worse)
 
 
 def choose_run(store: Store, run_id: int, home: Path, *, pinned: bool, by: int | None) -> None:
