@@ -1,5 +1,6 @@
 """Databases for the tests: a SQLite file and a real PostgreSQL server, each migrated once and copied for every test."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -18,6 +19,13 @@ from storage import Store
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 TEMPLATE = "maner_template"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def only_new_objects_are_collected() -> None:
+    """Every training and every run of a page collects garbage: let it not look at what is imported, as app.py does."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
