@@ -123,3 +123,11 @@ def test_who_may_still_be_asked_to_label_a_sentence_does_not_see_what_others_sai
         "Moshi",
     ]
     assert Span(0, 1, "PER") in store.doubled(project.id)[0].annotations[0].spans
+
+
+def test_a_table_that_can_be_downloaded_holds_no_formula(store: Store) -> None:
+    project, ids = project_with(store, "Asha yuko Mwanza", "Juma yuko Arusha")
+    for place, name in enumerate(('=HYPERLINK("http://x.example","y")', "+Neema")):
+        save(store, project, store.annotator(name).id, *(draft(id_, (0, 1 + place, "PER")) for id_ in ids))
+    pairs = agreement_page(project).dataframe[0].value
+    assert {pairs["One"][0][0], pairs["Other"][0][0]} == {"'"}

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from annotation import api
 from annotation.labels import make_labels
-from storage import Label, NewSentence, Project, ProjectSettings, Status, Store
+from storage import Label, NewSentence, Project, ProjectSettings, Status, Store, SuggestedSpan, Suggestion
 
 SCRIPT = "from annotation.ui import annotate\nannotate.page()"
 
@@ -121,6 +121,18 @@ def test_without_our_route_a_trigger_saves_and_hands_out(store: Store) -> None:
     assert (answer["seq"], answer["acks"]) == (2, [annotation["id"]])
     rows = [row.annotation for row in store.export_rows(project.id, None, {Status.LABELLED}, False)]
     assert [row.id for row in rows if row is not None] == [annotation["id"]]
+
+
+def test_a_trigger_gets_the_suggestions_of_a_run_newer_than_the_page(store: Store) -> None:
+    project = make_project(store)
+    app = run_page(store)
+    held = [item["id"] for item in trigger_sync(app, request([], []))["batch"]]
+    run = store.start_run(project.id, 1, {}, 1, 0, 0)
+    spans = (SuggestedSpan(0, 1, "PER", 0.9),)
+    store.save_suggestions(run.id, [Suggestion(run.id, id_, spans, (0.9, 0.9, 0.9)) for id_ in held])
+    store.finish_run(run.id, {}, f"runs/{run.id}", True, "The first run.")
+    [first, *_] = trigger_sync(app, {**request([], held, seq=2), "refresh": True})["refreshed"]
+    assert first["run"] == run.id
 
 
 def test_a_trigger_that_cannot_be_read_is_answered_with_the_reason(store: Store) -> None:

@@ -119,6 +119,35 @@ def test_a_page_opens_without_any_project(name: str, store: Store) -> None:
     assert store.projects() == []
 
 
+@pytest.mark.parametrize("name", ["dashboard", "runs"])
+def test_a_label_is_text_where_runs_are_compared(name: str, store: Store) -> None:
+    label = "![x](http://x.example/x.png)"
+    project = store.create_project(ProjectSettings(name="Habari", labels=make_labels((label,))))
+    spans = (Span(0, 1, label),)
+    reserve = [NewSentence(("Juma", f"yuko{i}"), split=Split.RESERVE, gold=spans) for i in range(12)]
+    store.add_sentences(project.id, reserve, store.annotator("Mwalimu").id, "test")
+    ids = [sentence.id for sentence in store.sentences(project.id, Split.RESERVE)]
+    for found in ((), spans):
+        run = store.start_run(project.id, 1, {}, 1, 0, 20)
+        store.save_predictions(run.id, [RunPrediction(id_, found) for id_ in ids])
+        store.finish_run(run.id, {}, f"runs/{run.id}", True, "It is not significantly worse.")
+    app = page(name, store).run()
+    assert not app.exception
+    assert "better at" in shown(app)
+    assert label not in shown(app)
+
+
+def test_a_run_that_nothing_could_be_found_by_is_on_the_curve_all_the_same(store: Store, project: Project) -> None:
+    """The only evaluation sentence labelled so far holds no name, and the run finds none in it: no label has an F1."""
+    own = store.create_project(ProjectSettings(name="Mpya", labels=make_labels(("PER",))))
+    bare = NewSentence(("mvua", "inanyesha"), split=Split.RESERVE, gold=())
+    store.add_sentences(own.id, [bare], store.annotator("Mwalimu").id, "test")
+    finish_run(store, own, 6, right=0)
+    app = page("dashboard", store, project=str(own.id)).run()
+    assert not app.exception
+    assert "on the same 1 evaluation sentence labelled so far" in shown(app)
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_opens_on_an_empty_project(name: str, store: Store) -> None:
     store.create_project(ProjectSettings(name="Tupu", labels=make_labels(("PER",))))

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from annotation import accounts
 from annotation.labels import make_labels
 from annotation.ui import session
-from storage import NewSentence, Project, ProjectSettings, Role, Store
+from storage import ListedName, NewSentence, Project, ProjectSettings, Role, Store
 
 PASSWORD = "maji ya kunywa"
 
@@ -90,6 +90,24 @@ def test_a_lead_changes_a_role_and_disables_an_account(
     assert happened["What"].tolist()[:2] == [
         "made Juma curator, before: annotator",
         "made Juma annotator, before: no role",
+    ]
+
+
+def test_what_leads_did_with_runs_names_and_snapshots_is_listed(
+    store: Store, project: Project, lead: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by = lead.annotator.id
+    run = store.start_run(project.id, 1, {}, 1, 0, 0)
+    store.finish_run(run.id, {}, "runs/1", True, "The first run.")
+    store.serve_run(run.id, True, by)
+    store.serve_run(run.id, False, by)
+    store.replace_names(project.id, [ListedName("Asha", "PER")], "names.tsv", by)
+    store.create_snapshot(project.id, "=before", by)
+    assert opened(monkeypatch, lead).dataframe[-1].value["What"].tolist()[:4] == [
+        "made the snapshot =before",
+        "replaced the list of names: now 1",
+        f"unpinned run {run.id}",
+        f"pinned run {run.id}",
     ]
 
 

@@ -3,7 +3,7 @@
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from annotation.account_routes import COOKIE
 from annotation.api import Api, mint_token
 from annotation.labels import make_labels
 from annotation.queue_filling import top_up
-from annotation.ui import session
-from storage import NewSentence, Project, ProjectSettings, Role, Status, Store
+from annotation.ui import navigation, session
+from storage import NewSentence, Person, Project, ProjectSettings, Role, Status, Store
 
 SECRET = "a secret of the tests"
 KINDS = ("nobody", "outsider", "annotator", "curator", "lead", "administrator", "disabled")
@@ -239,6 +239,24 @@ def test_a_person_is_offered_their_own_projects_alone(world: World, monkeypatch:
     assert both.options == ["Habari", "Siri"]
 
 
+def test_the_menu_is_that_of_the_project_picked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.store.set_role(world.other.id, world.people["annotator"].annotator.id, Role.LEAD)
+    offered: list[tuple[str, ...]] = []
+    pages = navigation.pages
+
+    def seen(person: Person, project: Project | None) -> Sequence[Any]:
+        found = pages(person, project)
+        offered.append(tuple(page.title for page in found))
+        return found
+
+    monkeypatch.setattr(navigation, "pages", seen)
+    app = script(monkeypatch, world, "annotator")
+    assert "Dashboard" in offered[-1]  # of the newest project, which they lead
+    app.sidebar.selectbox[0].set_value(world.project.id).run()
+    assert app.query_params["project"] == str(world.project.id)
+    assert "Dashboard" not in offered[-1]
+
+
 def test_the_page_script_asks_who_is_there_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [title.value for title in script(monkeypatch, world, "nobody").title] == ["Welcome"]
 
@@ -248,6 +266,14 @@ def test_somebody_in_no_project_is_told_how_to_get_into_one(world: World, monkey
     app = script(monkeypatch, world, "annotator")
     assert "invitation link" in app.markdown[-1].value
     assert not app.button
+
+
+def test_a_part_that_runs_alone_asks_again_whether_it_may(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "session_cookie", lambda: world.people["annotator"].cookie)
+    alone = "from annotation.ui import review, session\nreview._decide(session.chosen_project())"
+    app = AppTest.from_string(alone, default_timeout=60).run()
+    assert "You may not" in app.error[0].value
+    assert not app.caption
 
 
 @pytest.mark.parametrize("kind", ["annotator", *CURATORS])

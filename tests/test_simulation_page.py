@@ -1,5 +1,6 @@
 """The page of simulations: a file looked at, a simulation begun, cancelled and ended, its advice and its one click."""
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,13 +8,14 @@ from pathlib import Path
 import pytest
 from loop_helpers import label, make_project
 from streamlit.testing.v1 import AppTest
+from test_gold import decide
 from test_simulation_desk import HERE, LABELLED, ORDER, TO_LABEL, TO_MEASURE, conll, until
 
 from annotation.settings import Settings
 from annotation.simulation import desk
 from annotation.simulation.desk import Simulations
 from annotation.ui import simulation
-from storage import Project, Store
+from storage import DecisionKind, Project, Status, Store
 
 
 @pytest.fixture
@@ -114,3 +116,25 @@ def test_what_cannot_be_simulated_is_said_and_the_labels_of_the_project_can(
     app.run()
     assert "one to five minutes each on two cores" in said(app)
     assert simulations.standing(project.id) is None
+
+
+def test_a_decision_changes_the_labels_of_the_project_that_a_simulation_reads(
+    page_store: Store, simulations: Simulations
+) -> None:
+    labelled = make_project(page_store, pool=200, name="labelled")
+    first, *_ = label(page_store, labelled, 200)
+
+    def sentences() -> int:
+        app = open_page()
+        app.button_group(key="simulation_source").set_value("project")
+        app.run()
+        found = re.search(r"(\d+) sentences to label from, (\d+) others to measure on", said(app))
+        assert found
+        return int(found[1]) + int(found[2])
+
+    assert sentences() == 200
+    curator = page_store.annotator("Curator").id
+    [annotation] = page_store.history(labelled.id, first.id).annotations
+    left_out = {"sources": (annotation.id,), "status": Status.SKIPPED}
+    decide(page_store, labelled, curator, first.id, DecisionKind.EDIT, **left_out)
+    assert sentences() == 199

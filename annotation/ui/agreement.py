@@ -22,7 +22,7 @@ from annotation.permissions import Action
 from annotation.ui import navigation
 from annotation.ui.marked import marked
 from annotation.ui.session import allows, current_annotator, current_project, current_store
-from annotation.ui.text import counted, plain
+from annotation.ui.text import cell, counted, plain
 from storage import DoubledSentence, Project, Store
 
 PER_PAGE = 10  # sentences
@@ -114,8 +114,8 @@ def _by_pair(found: Agreement, names: Mapping[int, str]) -> None:
 
     rows = [
         {
-            "One": names[pair.first],
-            "Other": names[pair.second],
+            "One": cell(names[pair.first]),
+            "Other": cell(names[pair.second]),
             "Sentences": pair.n_sentences,
             **_figures(entities, span_only=label is None),
             **_coefficient("Kappa", kappa),
@@ -130,7 +130,7 @@ def _by_label(by_label: Mapping[str, LabelAgreement]) -> None:
     st.subheader("Label by label")
     rows = [
         {
-            "Label": label,
+            "Label": cell(label),
             "Marked": found.entities.n_entities,
             **_figures(found.entities, span_only=False),
             **_coefficient("Kappa", found.kappa),

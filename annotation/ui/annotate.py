@@ -90,7 +90,9 @@ def _answer(project: Project, annotator: Annotator, body: object) -> dict[str, o
     try:
         require(current_person(), Action.LABEL, project.id)
         request = SyncRequest.parse(body)
-        return hand_out.sync(current_store(), project, annotator.id, request).to_dict()
+        # Read anew: the page may be older than the run that serves.
+        now = current_store().project(project.id)
+        return hand_out.sync(current_store(), now, annotator.id, request).to_dict()
     except ManerError as error:
         fields = body if isinstance(body, dict) else {}
         return {

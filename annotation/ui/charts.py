@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 import altair as alt
 import pandas as pd
 
+from annotation.ui.text import cell
+
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 
 
@@ -104,10 +106,11 @@ def label_curves(points: Sequence[CurvePoint], colors: Mapping[str, str]) -> Cha
     """F1 of each label against annotations, in the labels' own colours."""
     rows = pd.DataFrame(
         [
-            {"annotations": point.annotations, "label": label, "F1": 100 * f1, "run": point.run}
+            (point.annotations, cell(label), 100 * f1, point.run)
             for point in points
             for label, f1 in point.per_label.items()
-        ]
+        ],
+        columns=["annotations", "label", "F1", "run"],
     )
     chart: alt.Chart = (
         alt.Chart(rows)
@@ -125,7 +128,9 @@ def label_curves(points: Sequence[CurvePoint], colors: Mapping[str, str]) -> Cha
 
 def label_counts(counts: Mapping[str, int], colors: Mapping[str, str]) -> Chart:
     """How many spans of each label people have marked, in the order of the project's labels."""
-    rows = pd.DataFrame({"label": list(colors), "spans": [counts.get(label, 0) for label in colors]})
+    rows = pd.DataFrame(
+        {"label": [cell(label) for label in colors], "spans": [counts.get(label, 0) for label in colors]}
+    )
     base = alt.Chart(rows).encode(
         y=alt.Y("label:N", sort=None, title=None, axis=alt.Axis(labelFontSize=13, ticks=False, domain=False)),
         x=alt.X("spans:Q", title=None, axis=None),
@@ -141,7 +146,7 @@ def labels_per_hour(rows: Sequence[tuple[datetime, str, int]]) -> Chart:
     last = max(hour for hour, _, _ in rows)
     # Empty hours before it: a first hour alone must not fill the whole width.
     padding = [(last - timedelta(hours=back), rows[-1][1], 0) for back in range(12)]
-    data = pd.DataFrame([*padding, *rows], columns=["hour", "person", "n"])
+    data = pd.DataFrame([(hour, cell(name), n) for hour, name, n in (*padding, *rows)], columns=["hour", "person", "n"])
     chart: alt.Chart = (
         alt.Chart(data)
         .mark_bar(cornerRadiusEnd=3)
@@ -171,5 +176,5 @@ def _annotations_axis(annotations: "pd.Series[int]") -> alt.X:
 
 
 def _label_color(colors: Mapping[str, str], legend: bool = True) -> alt.Color:
-    scale = alt.Scale(domain=list(colors), range=list(colors.values()))
+    scale = alt.Scale(domain=[cell(label) for label in colors], range=list(colors.values()))
     return alt.Color("label:N", title=None, scale=scale, legend=alt.Legend(orient="top") if legend else None)

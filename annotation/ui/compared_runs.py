@@ -9,7 +9,7 @@ import streamlit as st
 from annotation.run_comparison import RunComparison, SentenceChange, compare_runs, in_words
 from annotation.serving import evaluation_labels
 from annotation.ui.marked import marked
-from annotation.ui.text import cell, counted
+from annotation.ui.text import cell, counted, plain
 from maner_core.spans import Span
 from storage import Project, Run, Store
 
@@ -29,7 +29,7 @@ def compared_runs(store: Store, project: Project, done: Sequence[Run]) -> None:
         return
     gold = evaluation_labels(store, project.id)
     comparison = compare_runs(gold, store.predictions(before), store.predictions(after))
-    st.write(in_words(before, after, comparison))
+    st.write(plain(in_words(before, after, comparison)))
     if not comparison.n_sentences:
         return
     _by_label(comparison, before, after)

@@ -131,12 +131,13 @@ def _figures(project_id: int) -> None:
     if points:
         st.altair_chart(charts.f1_curve(points), key="curve")
         left_out = len(per_run) - len(points)
+        n_sentences = per_run[points[-1].run]["evaluation_sentences"]
         st.caption(
-            f"All runs measured on the same {per_run[points[-1].run]['evaluation_sentences']} evaluation sentences "
+            f"All runs measured on the same {counted(n_sentences, 'evaluation sentence')} "
             "labelled so far, never trained on; the band is the 95 % interval, the diamond is the run that serves."
             + (f" Left out: {counted(left_out, 'run')} from before some of them were imported." if left_out else "")
         )
-        st.write(last_change(store, project, points))
+        st.write(plain(last_change(store, project, points)))
     else:
         _no_curve_yet(project, progress, runs)
     if not runs and not _touched(progress):

@@ -48,6 +48,8 @@ def _project_picker(chosen: Project) -> None:
             st.markdown(f"**{plain(chosen.settings.name)}**")
         picked = chosen.id
     choose_project(picked)
+    if picked != chosen.id:
+        st.rerun()  # the menu is that of the project before: there one may do other things
 
 
 main()

@@ -33,16 +33,21 @@ _EVENTS = {
     "label_check_requested": "asked to look for label errors",
     "invitation_withdrawn": "took an invitation back",
     "joined": "joined by an invitation",
+    "names_listed": "replaced the list of names: now {names}",
     "password_changed": "changed the password of {name}",
     "project_made": "made the project {name}",
     "retrain_requested": "asked for a training",
     "final_training_requested": "released the evaluation sentences into a final training",
     "role_changed": "made {name} {now}, before: {before}",
+    "run_pinned": "pinned run {run}",
+    "run_served": "let run {run} serve",
+    "run_unpinned": "unpinned run {run}",
     "settings_changed": "changed {settings}",
     "simulation_cancelled": "cancelled a simulation",
     "simulation_started": "started a simulation: {strategies}",
     "signed_in": "signed in",
     "signed_out": "signed out",
+    "snapshot_made": "made the snapshot {name}",
 }
 
 

@@ -11,7 +11,7 @@ from annotation.history import events
 from annotation.permissions import Action
 from annotation.review import Reason, ReviewItem, ReviewQueue, may_decide, review_queue
 from annotation.ui.review_card import review_card
-from annotation.ui.session import allow, allows, current_access, current_annotator, current_project, current_store
+from annotation.ui.session import allow, allows, current_access, current_project, current_store
 from annotation.ui.text import counted, plain
 from maner_core.errors import InvalidInput, ManerError, Refused
 from maner_core.spans import Span
@@ -68,8 +68,9 @@ def _alone() -> bool:
 @st.fragment
 def _decide(project: Project) -> None:
     """The queue and its card, in a fragment: a decision runs only this."""
+    reviewer = allow(Action.REVIEW, project.id).annotator
     store, state = current_store(), _state(project)
-    queue = _queue(project, current_annotator().id)
+    queue = _queue(project, reviewer.id)
     reason = _choose(queue)
     items = queue.of(reason)
     _about(queue, project)

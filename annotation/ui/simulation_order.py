@@ -73,14 +73,15 @@ def _read(file_id: str, _upload: UploadedFile) -> Parts:
 def _labels_here(project: Project) -> tuple[str, Parts | None]:
     name, store = f"the labels of {project.settings.name}", current_store()
     try:
-        return name, _labelled_here(project.id, store.max_seq(project.id), store)
+        return name, _labelled_here(project.id, (store.max_seq(project.id), store.max_decision(project.id)), store)
     except ManerError as error:
         st.warning(plain(str(error)), icon=":material/info:")
         return name, None
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def _labelled_here(project_id: int, watermark: int, _store: Store) -> Parts:
+def _labelled_here(project_id: int, watermarks: tuple[int, int], _store: Store) -> Parts:
+    """Read anew only once there are other annotations or decisions."""
     return project_labels(_store, project_id)
 
 

@@ -54,6 +54,9 @@ def test_versions_side_by_side_are_taken_edited_sent_back_and_taken_back_by_key(
     page.keyboard.press("e")
     page.keyboard.press("Shift+ArrowRight")
     page.keyboard.press("1")
+    page.locator(".draft .entity .remove").click()
+    expect(page.locator(".draft .entity")).to_have_count(0)
+    page.keyboard.press("1")
     page.keyboard.press("Enter")
     shows(page, disputed)
     decided = case(flagged).gold

@@ -157,6 +157,31 @@ def test_a_comment_begun_on_a_sentence_that_is_gone_flags_no_other(editor: Edito
     assert plain.saved() == []
 
 
+def test_long_comments_in_a_script_of_three_bytes_a_letter_are_sent_too(editor: Editor, plain: FakeServer) -> None:
+    """Together fewer letters than a request may have bytes that outlives its tab, and more bytes: it is sent as any other."""
+    plain.set(fail=503)
+    for _ in range(12):
+        open_sentence = editor.sentence()
+        editor.press("f")
+        editor.page.locator("#comment").fill("ሰ" * 2_000)
+        editor.press("Enter")
+        editor.on_other_sentence(open_sentence)
+    editor.unsent(12)
+    plain.set(fail=0)
+    editor.saved()
+    assert [len(annotation["comment"]) for annotation in plain.saved()] == [2_000] * 12
+
+
+def test_pressing_flag_again_keeps_what_was_written(editor: Editor, plain: FakeServer) -> None:
+    editor.press("f")
+    editor.page.keyboard.type("river or county?")
+    editor.page.locator("[data-command=flag]").click()
+    expect(editor.page.locator("#comment")).to_be_focused()
+    editor.press("Enter")
+    editor.saved()
+    assert [annotation["comment"] for annotation in plain.saved()] == ["river or county?"]
+
+
 def test_an_ended_session_says_so_and_keeps_the_work(editor: Editor, plain: FakeServer) -> None:
     plain.set(fail=401)
     finish(editor, 2)

@@ -226,14 +226,18 @@ class ReviewCard {
   }
 
   #onMouseDown(event) {
-    const position = event.target.closest?.(".word, .gap")?.position;
-    if (!this.draft || event.button !== 0 || position == null) return;
-    event.preventDefault();
+    if (!this.draft || event.button !== 0) return;
     const { draft } = this;
-    const span = spanAt(draft.spans, position);
-    if (event.shiftKey) draft.focus = position;
+    const remove = event.target.closest?.(".remove");
+    const position = event.target.closest?.(".word, .gap")?.position;
+    if (!remove && position == null) return;
+    event.preventDefault();
+    const span = remove ? null : spanAt(draft.spans, position);
+    if (remove) {
+      [draft.anchor, draft.focus] = [Number(remove.dataset.start), Number(remove.dataset.end) - 1];
+      this.#edit({ name: "clear" });
+    } else if (event.shiftKey) draft.focus = position;
     else [draft.anchor, draft.focus] = span ? [span.start, span.end - 1] : [position, position];
-    if (event.target.closest(".remove")) this.#edit({ name: "clear" });
     this.draftView.update();
     this.find(".draft .sentence").focus({ preventScroll: true });
   }

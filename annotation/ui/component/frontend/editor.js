@@ -140,9 +140,10 @@ class Editor {
   #openComment() {
     const form = this.find(".comment");
     const input = this.find("#comment");
+    const open = !form.hidden && this.commented === this.session.open; // what is being written stays
+    if (!open) input.value = this.session.open.comment;
     this.commented = this.session.open;
     form.hidden = false;
-    input.value = this.session.open.comment;
     input.focus();
   }
 

@@ -92,7 +92,7 @@ class Sync {
         method: "POST",
         headers: { "Content-Type": "application/json", Authorization: `Bearer ${this.token}` },
         body,
-        keepalive: body.length < Sync.KEEPALIVE_BYTES,
+        keepalive: new TextEncoder().encode(body).length < Sync.KEEPALIVE_BYTES,
         signal: AbortSignal.timeout(Sync.TIMEOUT_MS),
       });
       answer = await response.json().catch(() => null);
