@@ -14,6 +14,7 @@ from annotation.quick_scorer import COMPARED_SENTENCES, LOWEST_CORRELATION, rank
 from annotation.sampling import (
     NEEDS_STATES,
     RANDOM_REASON,
+    REASONS,
     Cost,
     Head,
     Pick,
@@ -262,6 +263,8 @@ class Chooser:
         sentence = pool.sentences[pick.index]
         if not pick.by_chance and rule == NAMED_STRATEGY:
             reason = NAMED_REASON
+        elif not pick.by_chance and (strategy := rule.partition(":")[0]) in REASONS:
+            reason = REASONS[strategy]
         elif not pick.by_chance:
             reason = why(pool.predictions[pick.index].probabilities, pool.tags, sentence.tokens)
         else:

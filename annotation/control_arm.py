@@ -6,7 +6,7 @@ are trained by the same recipe and seed, and measured on the same evaluation sen
 choosing has left of the pool; that matters only where most of the pool is labelled.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -18,7 +18,7 @@ from annotation.tagging import Tools
 from maner_core.config import TrainConfig
 from maner_core.errors import LeaseLost, RunStopped
 from maner_core.spans import Span
-from storage import ArmMeasure, LabelledSentence, Origin, Project, Run, RunState, Split, Store
+from storage import ArmMeasure, FirstAnnotation, LabelledSentence, Origin, Project, Run, RunState, Split, Store
 
 EVERY = 10
 """Further labels of each arm from one comparison to the next."""
@@ -34,7 +34,10 @@ class Arms:
 
 
 def arms(labelled: Sequence[LabelledSentence]) -> Arms:
-    """Divide labels, oldest first, into the two arms: `r r a r a a -> r r r and r r a`, r drawn and a chosen."""
+    """Divide labels, in the order in which their sentences were first annotated, into the two arms.
+
+    `r r a r a a -> r r r and r r a`, r drawn and a chosen.
+    """
     first = next((i for i, item in enumerate(labelled) if _origin(item) is Origin.ACTIVE), len(labelled))
     common, later = list(labelled[:first]), labelled[first:]
     chance = common + [item for item in later if _origin(item) is Origin.RANDOM]
@@ -50,7 +53,7 @@ def due(store: Store, project: Project) -> bool:
     run = store.last_run(project.id)
     if run is None or run.state is not RunState.DONE:
         return False
-    found = _of_run(store, project.id, run)
+    found = _of_run(store, project.id, run, store.first_annotations(project.id))
     known = [measure.n_labels for measure in store.arm_measures(project.id)]
     return len(found.chance) >= max([found.n_common, *known]) + EVERY
 
@@ -65,11 +68,19 @@ def measure(
     """
     run = store.last_run(project.id)
     assert run is not None, "only called where due"
-    found = _of_run(store, project.id, run)
+    first = store.first_annotations(project.id)
+    found = _of_run(store, project.id, run, first)
     halves = {"chance": found.chance, "choice": found.choice}
     try:
         measures = [
-            _measure(store, project, home, tools, still_wanted, run, arm, items) for arm, items in halves.items()
+            ArmMeasure(
+                run.id,
+                arm,
+                len(items),
+                seconds([first[item.sentence.id].seconds for item in items]),
+                _predictions(store, project, home, tools, still_wanted, run, arm, items),
+            )
+            for arm, items in halves.items()
         ]
     except (RunStopped, LeaseLost):
         raise
@@ -80,14 +91,13 @@ def measure(
     return measures
 
 
-def seconds(labelled: Sequence[LabelledSentence]) -> float:
-    """What people took for these labels; one that was not timed, or idled over, counts as much as the median of the others."""
-    taken = [item.annotation.milliseconds / 1000 for item in labelled]
+def seconds(taken: Sequence[float]) -> float:
+    """The sum of times, in seconds; one that was not timed, or idled over, counts as much as the median of the others."""
     usable = [time for time in taken if 0 < time <= IDLE_SECONDS]
     return sum(usable) + (median(usable) * (len(taken) - len(usable)) if usable else 0.0)
 
 
-def _measure(
+def _predictions(
     store: Store,
     project: Project,
     home: Path,
@@ -96,7 +106,8 @@ def _measure(
     run: Run,
     arm: str,
     labelled: Sequence[LabelledSentence],
-) -> ArmMeasure:
+) -> dict[int, tuple[Span, ...]]:
+    """What a tagger that learned from these labels says of the reserve."""
     config = TrainConfig.preset(run.config["preset"], **{**run.config["train"], "adaptation": "none"})
     labels = [label.name for label in project.settings.labels]
     reserve = list(store.sentences(project.id, Split.RESERVE))
@@ -108,13 +119,19 @@ def _measure(
         checkpoint = Path(folder) / arm
         tools.train(sentences, spans, labels, config, checkpoint, (), lambda progress: still_wanted())
         read = tools.load(checkpoint).predict([sentence.tokens for sentence in reserve])
-    predictions = {sentence.id: tuple(prediction.spans) for sentence, prediction in zip(reserve, read, strict=True)}
-    return ArmMeasure(run.id, arm, len(labelled), seconds(labelled), predictions)
+    return {sentence.id: tuple(prediction.spans) for sentence, prediction in zip(reserve, read, strict=True)}
 
 
-def _of_run(store: Store, project_id: int, run: Run) -> Arms:
-    """The arms among the labels that the run has seen."""
-    return arms([item for item in store.labelled(project_id, Split.POOL) if item.annotation.seq <= run.watermark])
+def _of_run(store: Store, project_id: int, run: Run, first: Mapping[int, FirstAnnotation]) -> Arms:
+    """The arms among the sentences whose labels the run has seen, corrected since or not.
+
+    In the order of the first annotations: a correction makes no sentence later, nor the work on it shorter.
+    """
+
+    def began(item: LabelledSentence) -> int:
+        return first[item.sentence.id].seq
+
+    return arms(sorted((it for it in store.labelled(project_id, Split.POOL) if began(it) <= run.watermark), key=began))
 
 
 def _origin(item: LabelledSentence) -> Origin:

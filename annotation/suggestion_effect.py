@@ -72,12 +72,17 @@ def suggestion_effect(
 ) -> SuggestionEffect:
     """Both sides of what people labelled; of a suggestion count the spans at least as sure as today's `threshold`.
 
-    Sentences with known names alone, which no tagger had read, are on neither side. Names that were shown beside a tagger's
+    Withheld counts only what a run says whose suggestions somebody saw: while a lead shows none, or the model has not earned
+    it, nobody works with them, and sentences of that time would stand on the one side alone. Sentences with known names
+    alone, which no tagger had read, are on neither side. Names that were shown beside a tagger's
     suggestion are no part of it, so not of the agreement; but who saved both as they were changed nothing.
     """
     shown = [item for item in work if item.shown]
+    seen = {item.run_id for item in shown}
     withheld = [
-        item for item in work if not item.shown and item.suggestion is not None and is_withheld(item.sentence_id)
+        item
+        for item in work
+        if not item.shown and item.suggestion is not None and item.run_id in seen and is_withheld(item.sentence_id)
     ]
     blind = sum(not item.shown and not item.names for item in work)
     both = _Measured.of(shown, threshold, seed=0), _Measured.of(withheld, threshold, seed=1)

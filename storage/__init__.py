@@ -1,6 +1,6 @@
 """The store: everything the tool remembers, and the only package that knows SQLAlchemy."""
 
-from storage.evaluation_records import ArmMeasure, FinalRequest, NoiseFloor, SuggestedWork
+from storage.evaluation_records import ArmMeasure, FinalRequest, FirstAnnotation, NoiseFloor, SuggestedWork
 from storage.records import (
     LARGEST_OVERLAP,
     PINNED,
@@ -79,6 +79,7 @@ __all__ = [
     "Doubt",
     "ExportRow",
     "FinalRequest",
+    "FirstAnnotation",
     "Gold",
     "GoldRule",
     "HandOut",

@@ -12,7 +12,7 @@ from storage._checks import known_ids
 from storage._suggestions import project_of_run
 from storage.database import chunks, now, upsert
 from storage.final_tables import FinalRuns
-from storage.records import PINNED, Run, RunState, Split
+from storage.records import PINNED, PINNED_EVENT, SERVED_EVENT, UNPINNED_EVENT, Run, RunState, Split
 from storage.tables import Runs, RunTrainingSentences, Sentences, ServingRuns
 
 IS_FINAL = exists().where(FinalRuns.run_id == Runs.id)
@@ -115,7 +115,7 @@ def serve(connection: Connection, run_id: int, pinned: bool, by: int | None) -> 
     serving = {"project_id": chosen.project_id, "run_id": run_id, "pinned": pinned}
     upsert(connection, ServingRuns, [serving], ["project_id"], ["run_id", "pinned"])
     unpinned = before.serving_run == run_id
-    kind = "run_pinned" if pinned else "run_unpinned" if unpinned else "run_served"
+    kind = PINNED_EVENT if pinned else UNPINNED_EVENT if unpinned else SERVED_EVENT
     _workers.record(connection, chosen.project_id, by, kind, {"run": run_id, "before": before.serving_run})
 
 

@@ -1,16 +1,18 @@
 """Work with and without suggestions: what people saved beside what a run said of the sentence."""
 
+from bisect import bisect_right
 from collections import defaultdict
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from maner_core.spans import Span
 from storage._suggestions import names_record
 from storage.database import chunks
-from storage.evaluation_records import SuggestedWork
-from storage.records import RunState, Split, Status, SuggestedSpan
-from storage.tables import Annotations, AnnotationSpans, Runs, Sentences, Suggestions
+from storage.evaluation_records import FirstAnnotation, SuggestedWork
+from storage.records import SERVING_EVENTS, RunState, Split, Status, SuggestedSpan
+from storage.tables import Annotations, AnnotationSpans, AuditEvents, Runs, Sentences, Suggestions
 
 Said = dict[tuple[int, int], tuple[SuggestedSpan, ...]]
 """(run, sentence) -> what the run suggests."""
@@ -68,23 +70,45 @@ def suggested_work(connection: Connection, project_id: int) -> list[SuggestedWor
             names=names_record(row.names_shown),
             suggestion=None if run is None else said.get((run, row.sentence_id)),
             created_at=row.created_at,
+            run_id=run,
         )
         for row, run in zip(rows, asked, strict=True)
     ]
 
 
+def first_annotations(connection: Connection, project_id: int) -> dict[int, FirstAnnotation]:
+    """The first annotation of each pool sentence, by sentence."""
+    first = (
+        select(func.min(Annotations.seq))
+        .where(Annotations.project_id == project_id, Annotations.split == Split.POOL.value)
+        .group_by(Annotations.sentence_id)
+    )
+    rows = connection.execute(
+        select(Annotations.sentence_id, Annotations.seq, Annotations.milliseconds).where(Annotations.seq.in_(first))
+    )
+    return {sentence_id: FirstAnnotation(seq, milliseconds / 1000) for sentence_id, seq, milliseconds in rows}
+
+
 def _runs_asked(connection: Connection, project_id: int, rows: Any) -> list[int | None]:
-    """For each annotation the run that was shown or, where none was, the newest that served when it was saved."""
-    served = connection.execute(
-        select(Runs.id, Runs.finished_at)
-        .where(Runs.project_id == project_id, Runs.state == RunState.DONE.value, Runs.served)
-        .order_by(Runs.id.desc())
+    """For each annotation the run that was shown or, where none was, the one that served when it was saved."""
+    by_the_gate = connection.execute(
+        select(Runs.finished_at, Runs.id).where(
+            Runs.project_id == project_id, Runs.state == RunState.DONE.value, Runs.served
+        )
     ).all()
+    by_people = connection.execute(
+        select(AuditEvents.at, AuditEvents.details).where(
+            AuditEvents.project_id == project_id, AuditEvents.kind.in_(SERVING_EVENTS)
+        )
+    ).all()
+    changes = sorted([*((at, run_id) for at, run_id in by_the_gate), *((at, said["run"]) for at, said in by_people)])
+    since = [at for at, _ in changes]
 
-    def newest_by(at: Any) -> int | None:
-        return next((run.id for run in served if run.finished_at is not None and run.finished_at <= at), None)
+    def serving(at: datetime) -> int | None:
+        place = bisect_right(since, at)
+        return changes[place - 1][1] if place else None
 
-    return [row.suggestion_run if row.suggestion_run is not None else newest_by(row.created_at) for row in rows]
+    return [row.suggestion_run if row.suggestion_run is not None else serving(row.created_at) for row in rows]
 
 
 def _said(connection: Connection, asked: list[int | None], rows: Any) -> Said:

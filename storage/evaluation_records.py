@@ -12,8 +12,9 @@ from storage.records import SuggestedName, SuggestedSpan
 class SuggestedWork:
     """A sentence of the pool that somebody labelled for the first time, and what a run said of it.
 
-    Where none was `shown`, `suggestion` is what could have been: that of the newest run that served by then, or None.
-    `names` were on the screen because they were known, with or without a run's suggestion.
+    Where none was `shown`, `suggestion` is what could have been: that of the run that served then, or None. `run_id` is the
+    run that says it, None before the first. `names` were on the screen because they were known, with or without a run's
+    suggestion.
     """
 
     sentence_id: int
@@ -24,7 +25,16 @@ class SuggestedWork:
     shown: bool
     suggestion: tuple[SuggestedSpan, ...] | None
     created_at: datetime
+    run_id: int | None
     names: tuple[SuggestedName, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAnnotation:
+    """When a sentence was first annotated, as the number of that annotation, and how long that took."""
+
+    seq: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from storage import _arms, _noise, _work
 from storage.database import Database
-from storage.evaluation_records import ArmMeasure, NoiseFloor, SuggestedWork
+from storage.evaluation_records import ArmMeasure, FirstAnnotation, NoiseFloor, SuggestedWork
 from storage.records import SuggestedSpan
 
 
@@ -36,3 +36,7 @@ class EvaluationStore:
     def suggested_work(self, project_id: int) -> list[SuggestedWork]:
         """First labellings of pool sentences, oldest first, with what was or could have been suggested."""
         return self._database.read(_work.suggested_work, project_id)
+
+    def first_annotations(self, project_id: int) -> dict[int, FirstAnnotation]:
+        """When each annotated sentence of the pool was first annotated, and how long that took; by sentence."""
+        return self._database.read(_work.first_annotations, project_id)

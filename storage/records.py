@@ -422,6 +422,8 @@ class Timing:
 
 PINNED = "Run {run} is pinned: it goes on serving until a lead unpins it."
 """Why a run does not serve, whatever its F1."""
+SERVED_EVENT, PINNED_EVENT, UNPINNED_EVENT = SERVING_EVENTS = ("run_served", "run_pinned", "run_unpinned")
+"""What the audit trail calls a person's choice of the run that serves from then on."""
 
 
 @dataclass(frozen=True, slots=True)

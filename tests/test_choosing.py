@@ -51,6 +51,14 @@ def test_a_rounds_queue_is_made_again_from_stored_rows(store: Store, tmp_path: P
     assert strategy == "random" or {"random", strategy} == {item.strategy for item in stored}
 
 
+def test_no_doubt_is_claimed_of_a_sentence_that_was_not_chosen_for_it(store: Store, tmp_path: Path) -> None:
+    project = make_project(store, pool=400, strategy="tag_count")
+    label(store, project, GATE_LABELS)
+    run_stub_round(store, project, tmp_path, RULE)
+    reasons = {item.reason for item in queue_items(store, project).values()}
+    assert reasons == {"drawn at random", "many names expected here"}
+
+
 def test_a_pool_that_has_changed_cannot_be_replayed_and_says_so(store: Store, tmp_path: Path) -> None:
     project = make_project(store, pool=150)
     label(store, project, GATE_LABELS)

@@ -68,11 +68,8 @@ def test_labels_are_divided_after_the_first_chosen_one(lead_store: Store) -> Non
     assert arms([]).chance == []
 
 
-def test_idle_and_untimed_labels_count_as_much_as_the_median(lead_store: Store) -> None:
-    project = make_project(lead_store)
-    for taken in (2000, 4000, 9000, 0, 121_000):
-        label_by(lead_store, project, Origin.RANDOM, 1, milliseconds=taken)
-    assert seconds(lead_store.labelled(project.id, Split.POOL)) == 2 + 4 + 9 + 4 + 4
+def test_idle_and_untimed_labels_count_as_much_as_the_median() -> None:
+    assert seconds([2, 4, 9, 0, 121]) == 2 + 4 + 9 + 4 + 4
     assert seconds([]) == 0
 
 
@@ -110,6 +107,18 @@ def test_both_arms_are_trained_on_equally_many_labels_and_measured_on_the_reserv
     label_by(lead_store, project, Origin.RANDOM, EVERY)
     run_stub_round(lead_store, project, tmp_path)
     assert due(lead_store, project)
+
+
+def test_corrections_change_neither_who_is_in_which_arm_nor_what_it_took(lead_store: Store, tmp_path: Path) -> None:
+    project = compared_project(lead_store, tmp_path, control_share=0.5)
+    common = lead_store.labelled(project.id, Split.POOL)[:15]
+    corrections = [replace(draft(item.sentence), milliseconds=10, supersedes=item.annotation.id) for item in common]
+    save(lead_store, project, corrections)
+    run_stub_round(lead_store, project, tmp_path)
+    assert due(lead_store, project)
+    measure(lead_store, project, tmp_path, STUB)
+    found = lead_store.arm_measures(project.id)
+    assert [(one.arm, one.n_labels, one.seconds) for one in found] == [("chance", 30, 60.0), ("choice", 30, 60.0)]
 
 
 def test_nothing_is_compared_where_nobody_asks(lead_store: Store, tmp_path: Path) -> None:

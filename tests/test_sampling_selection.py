@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sampling_helpers import TAGS
 
 from annotation.sampling import (
+    CERTAIN_REASON,
     Ranking,
     SelectionRule,
     alike_by_cosine,
@@ -180,8 +181,14 @@ def test_an_impossible_rule_is_refused(change: dict[str, float], message: str) -
         ([0.0, 0.0, 0.46, 0.51, 0.03], "unsure between ORG and PER at «Nairobi»: 51 % / 46 %"),
         ([0.3, 0.6, 0.1, 0.0, 0.0], "unsure between PER and no entity at «Nairobi»: 60 % / 30 %"),
         ([0.0, 0.4, 0.6, 0.0, 0.0], "unsure whether PER begins or goes on at «Nairobi»: 60 % / 40 %"),
+        ([0.0, 0.0, 0.0, 0.14, 0.86], "unsure whether ORG begins or goes on at «Nairobi»: 86 % / 14 %"),
     ],
 )
 def test_the_reason_names_the_most_doubtful_word_and_its_two_best_labels(word: list[float], reason: str) -> None:
     probs = np.array([[0.9, 0.1, 0.0, 0.0, 0.0], word])
     assert why(probs, TAGS, ["Leo", "Nairobi"]) == reason
+
+
+def test_no_doubt_is_claimed_where_there_is_none() -> None:
+    assert why(np.array([[0.997, 0.003], [0.004, 0.996]]), ["O", "B-PER"], ["Leo", "Nairobi"]) == CERTAIN_REASON
+    assert why(np.array([[0.997, 0.003], [0.01, 0.99]]), ["O", "B-PER"], ["Leo", "Nairobi"]).startswith("unsure")

@@ -148,6 +148,16 @@ def test_a_row_half_written_counts_as_not_there(files: tuple[Path, Path], tmp_pa
     whole = file.read_text(encoding="utf-8")
     file.write_text(whole + "random,2,50,3", encoding="utf-8")
     assert len(read_points(file)) == 1
+    run(files, tmp_path / "out", replace(QUICK, seeds=2))  # and does not spoil the row after it
+    assert [point.seed for point in read_points(file)] == [0, 1]
+
+
+def test_results_of_a_file_that_has_changed_are_not_continued(files: tuple[Path, Path], tmp_path: Path) -> None:
+    run(files, tmp_path / "out", QUICK)
+    changed = tmp_path / files[0].name
+    changed.write_bytes(files[0].read_bytes() + b"\nJuma B-PER\n")
+    with pytest.raises(InvalidConfig, match="other files of 'habari', which have changed since"):
+        run((changed, files[1]), tmp_path / "out", QUICK)
 
 
 def test_results_under_other_settings_are_not_continued(files: tuple[Path, Path], tmp_path: Path) -> None:

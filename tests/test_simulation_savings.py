@@ -1,5 +1,6 @@
 """Label savings at equal F1: inversion of monotone curves, intervals, and what is not reached."""
 
+import math
 from dataclasses import fields
 
 import numpy as np
@@ -104,6 +105,20 @@ def test_seeds_are_drawn_in_pairs() -> None:
     [area] = [each for each in areas(points) if each.strategy == "mnlp" and each.axis == "labels"]
     assert (area.gain, area.low, area.high) == pytest.approx((0.05, 0.05, 0.05))
     assert area.area == pytest.approx(0.5 + 0.05 + 0.05)
+
+
+def test_a_curve_that_costs_more_is_lower_over_the_same_words() -> None:
+    """Random has 0.4 to 0.8 from 1,000 to 2,000 words; the other, with twice the words, 0.2 to 0.4 there."""
+    found = areas(curve("random", RANDOM) + curve("mnlp", RANDOM, words=20), draws=5)
+    by_axis = {area.axis: area for area in found if area.strategy == "mnlp"}
+    assert by_axis["labels"].gain == 0
+    assert (by_axis["words"].area, by_axis["words"].gain) == pytest.approx((0.3, -0.3))
+
+
+def test_curves_with_nothing_in_common_are_not_compared() -> None:
+    found = areas(curve("random", RANDOM) + curve("mnlp", RANDOM, words=100), draws=5)
+    [area] = [each for each in found if (each.strategy, each.axis) == ("mnlp", "words")]
+    assert math.isnan(area.gain)
 
 
 def test_all_sets_together_are_one_mean_curve_and_repetitions_that_lack_a_partner_are_left_out() -> None:

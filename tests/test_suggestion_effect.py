@@ -16,7 +16,7 @@ from annotation.queue_filling import top_up
 from annotation.suggestion_effect import FEWEST_COMPARED, Estimate, in_words, suggestion_effect
 from annotation.sync_request import SyncRequest
 from maner_core.spans import Span
-from storage import Project, Store, SuggestedSpan, SuggestedWork
+from storage import Project, Sentence, Store, SuggestedSpan, SuggestedWork
 from storage.chance import drawn
 
 PER = Span(0, 1, "PER")
@@ -30,8 +30,9 @@ def work(
     suggestion: tuple[SuggestedSpan, ...] | None = (SURE, UNSURE),
     shown: bool = True,
     words: int = 4,
+    run: int | None = 1,
 ) -> SuggestedWork:
-    return SuggestedWork(number, 1, words, seconds, spans, shown, suggestion, datetime(2026, 1, 1, tzinfo=UTC))
+    return SuggestedWork(number, 1, words, seconds, spans, shown, suggestion, datetime(2026, 1, 1, tzinfo=UTC), run)
 
 
 def value(estimate: Estimate | None) -> float:
@@ -72,6 +73,17 @@ def test_only_sentences_withheld_by_chance_are_compared_but_all_count_as_blind()
     assert (effect.shown.sentences, effect.withheld.sentences) == (1, 1)
     assert value(effect.withheld.seconds_per_word) == 2.0
     assert effect.blind_share == 0.8
+
+
+def test_what_was_labelled_while_nobody_saw_suggestions_is_not_compared() -> None:
+    """Run 1 served before the model had earned that people see it: its drawn sentences stand on neither side."""
+    items = [
+        work(1, run=2),
+        work(100, shown=False, seconds=40.0, run=1),
+        work(101, shown=False, seconds=8.0, run=2),
+    ]
+    withheld_arm = suggestion_effect(items, withheld, 0.5).withheld
+    assert (withheld_arm.sentences, withheld_arm.seconds) == (1, 8.0)
 
 
 def test_little_work_is_not_compared_and_none_does_no_harm() -> None:
@@ -177,3 +189,25 @@ def test_the_dashboard_compares_what_was_shown_with_what_was_withheld(store: Sto
     table = next(frame.value for frame in app.dataframe if "Saved as suggested" in frame.value)
     assert table["Sentences"].sum() == 60
     assert table["s a sentence"].tolist() == [1.0, 1.0]
+
+
+def test_after_a_rollback_what_could_have_been_suggested_is_what_the_older_run_says(
+    store: Store, tmp_path: Path
+) -> None:
+    project = suggesting_project(store, tmp_path, 0.5)
+    first = project.serving_run
+    assert first is not None
+    second = run_stub_round(store, project, tmp_path).id
+    assert store.project(project.id).serving_run == second
+    waiting = store.unlabelled_pool(project.id)[:4]
+
+    def asked_of(sentence: Sentence) -> int | None:
+        save(store, project, [draft(sentence)])
+        return store.suggested_work(project.id)[-1].run_id
+
+    assert asked_of(waiting[0]) == second
+    store.serve_run(first, pinned=False, by=None)
+    assert asked_of(waiting[1]) == first
+    store.serve_run(second, pinned=True, by=None)
+    assert asked_of(waiting[2]) == second
+    assert [item.run_id for item in store.suggested_work(project.id)[-3:]] == [second, first, second]

@@ -20,8 +20,10 @@ from annotation.sampling.cost import FEWEST_TIMED, HARD_PACE, Cost, Timed
 from annotation.sampling.diverse import badge, kmeans
 from annotation.sampling.pool import Head, Pool, WordStates
 from annotation.sampling.selection import (
+    CERTAIN_REASON,
     DEFAULT_RULE,
     RANDOM_REASON,
+    REASONS,
     Pick,
     Ranking,
     Selection,
@@ -47,12 +49,14 @@ from annotation.sampling.strategies import (
 
 __all__ = [
     "ACQUISITION_FUNCTIONS",
+    "CERTAIN_REASON",
     "DEFAULT_RULE",
     "FEWEST_TIMED",
     "HARD_PACE",
     "NEEDS_STATES",
     "QUERY_STRATEGIES",
     "RANDOM_REASON",
+    "REASONS",
     "AcquisitionFunction",
     "Cost",
     "Head",

@@ -86,7 +86,7 @@ def ent_mnlp(pool: Pool, alpha: float = 0.5, beta_w: float = 0.1, gamma: float =
     """Entity-weighted MNLP by cost: (sum_t v_t u_t) / n^alpha / cost^gamma.
 
     u_t = -log p_t(y^_t);  e_t = 1 - p_t(O);  w(c) = (beta_w + f_O) / (beta_w + f_c) for the share f_c of the labelled
-    words that carry label c, so that w(O) = 1;  v_t = e_t w(c_t) + (1 - e_t) for the likeliest label c_t of word t.
+    words that carry label c, so that w(O) = 1;  v_t = e_t w(c_t) + (1 - e_t) for the label c_t of word t's likeliest tag but O.
     cost = seconds for a person, with sum_t p_t(B-*) entities. alpha: from 0, the sum, to 1, the mean over the words;
     gamma: from 0, cost is nothing, to 1, doubt by the second. Not `weighted`: v_t = 1.
     With alpha=1, gamma=0 and not weighted it is `mnlp`.

@@ -19,6 +19,11 @@ from maner_core.spans import OUTSIDE
 
 RANDOM_REASON = "drawn at random"
 """What a person is told of every sentence chosen by chance, evaluation sentences too: they must look the same."""
+CERTAIN = 0.995
+"""Chance of a word's best tag that is shown as 100 %."""
+CERTAIN_REASON = "no word of it is in doubt"
+REASONS = {"kmeans": "stands for many sentences like it", "tag_count": "many names expected here"}
+"""What is said of a sentence by strategies that do not look at doubt."""
 
 
 class Stream(IntEnum):
@@ -71,8 +76,9 @@ class Pick:
     index: int
     by_chance: bool
     propensity: float | None
-    """Chance that this rule had to choose this sentence: the share drawn of the pool; for a ranked one see `by_power`,
-    1 where nothing is drawn, None where it only took the place of others that were too alike."""
+    """Chance that this rule had to choose this sentence. Of one drawn by chance: the share drawn of the pool. Of a ranked one:
+    once it was read (see `by_power`; 1 where nothing is drawn, None where it only took the place of others too alike); that
+    it was read at all is another chance, where a `subsample` of the pool is."""
 
 
 TooAlike = Callable[[int, Sequence[int]], int | None]
@@ -257,11 +263,13 @@ def _spread(n_random: int, n: int, rng: np.random.Generator) -> list[int]:
 def why(tag_probs: FloatArray, tags: Sequence[str], tokens: Sequence[str]) -> str:
     """What the tagger doubts most about a sentence: `unsure between ORG and LOC at «Nairobi»: 51 % / 46 %`.
 
-    `tag_probs` is (n_words, n_tags) with the columns `tags`.
+    `tag_probs` is (n_words, n_tags) with the columns `tags`. CERTAIN_REASON where it doubts none.
     """
     if not len(tokens):
         return ""
     word = int(tag_probs.max(axis=1).argmin())
+    if tag_probs[word].max() >= CERTAIN:
+        return CERTAIN_REASON
     first, second = _two_best(tag_probs[word], tags)
     at = f"at «{tokens[word]}»: {100 * first[1]:.0f} % / {100 * second[1]:.0f} %"
     if first[0] == second[0]:

@@ -146,9 +146,10 @@ def append(file: Path, point: Point) -> None:
 def drop_unfinished(file: Path) -> set[tuple[str, str, int]]:
     """Keep the points of finished repetitions only, and say which these are: (set, strategy, seed)."""
     points = read_points(file)
+    whole = not file.exists() or file.read_bytes()[-1:] in (b"", b"\n")
     finished = {(point.set, point.strategy, point.seed) for point in points if point.last}
     kept = [point for point in points if (point.set, point.strategy, point.seed) in finished]
-    if len(kept) != len(points):
+    if len(kept) != len(points) or not whole:  # a row after half a row would be none
         rest = file.with_suffix(".unfinished")
         rest.unlink(missing_ok=True)
         for point in kept:

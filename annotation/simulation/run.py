@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
+from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -45,12 +46,12 @@ def simulate(
 ) -> list[Mean]:
     """Run what `out` does not hold yet, a row of its points.csv for each training; the means over the seeds.
 
-    A repetition that is finished in points.csv is not run again, one that was broken off starts again. Raises
-    InvalidConfig where `out` holds results under other settings, InvalidInput where the files hold too few labels.
+    A repetition that is finished in points.csv is not run again, one that was broken off starts again. Raises InvalidConfig
+    where `out` holds results under other settings or of other files, InvalidInput where the files hold too few labels.
     """
     read = {each.name: _read(each, config) for each in sets}
     out.mkdir(parents=True, exist_ok=True)
-    _keep_settings(out / "settings.json", config)
+    _keep_settings(out / "settings.json", config, {each.name: _fingerprint(each) for each in sets})
     finished = drop_unfinished(out / "points.csv")
     everything = [
         (each.name, strategy, seed) for seed in range(config.seeds) for each in sets for strategy in config.strategies
@@ -155,8 +156,15 @@ def _sample(sentences: Sequence[ReadSentence], limit: int | None, seed: int) -> 
     return [sentences[i] for i in sorted(chosen.tolist())]
 
 
-def _keep_settings(file: Path, config: SimulationConfig) -> None:
-    """Write the settings, or refuse to continue results of others; only more seeds, strategies or sets may be added."""
+def _fingerprint(files: GoldSet) -> str:
+    return sha256(files.train.read_bytes() + b"\0" + files.test.read_bytes()).hexdigest()[:12]
+
+
+def _keep_settings(file: Path, config: SimulationConfig, files: dict[str, str]) -> None:
+    """Write the settings and the fingerprints of the `files` of each set, or refuse to continue results of others.
+
+    Only more seeds, strategies or sets may be added.
+    """
     settings = asdict(config)
     growing = ("strategies", "seeds")
     fixed = json.loads(json.dumps({name: value for name, value in settings.items() if name not in growing}))
@@ -168,4 +176,11 @@ def _keep_settings(file: Path, config: SimulationConfig) -> None:
                     f"{file.parent} holds results with {name} {before.get(name)!r}, now it is {value!r}; "
                     "choose another folder or the same settings"
                 )
-    file.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        known = before.get("files", {})
+        for name, fingerprint in files.items():
+            if known.get(name, fingerprint) != fingerprint:
+                raise InvalidConfig(
+                    f"{file.parent} holds results of other files of {name!r}, which have changed since; choose another folder"
+                )
+        files = {**known, **files}
+    file.write_text(json.dumps({**settings, "files": files}, indent=2) + "\n", encoding="utf-8")

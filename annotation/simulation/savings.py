@@ -47,7 +47,10 @@ class Saving:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """Mean height of a curve over an axis, F1 0 to 1, and how much higher it is than that of `random` (95 % interval)."""
+    """Mean height of a curve, F1 0 to 1, and how much higher it is than that of `random` (95 % interval).
+
+    Over what the curves of all strategies have in common of the axis; nan where that is nothing.
+    """
 
     set: str
     strategy: str
@@ -283,10 +286,21 @@ def _number(value: float) -> float | None:
 
 
 def _heights(curves: Values) -> Values:
-    """Mean height of each curve over each axis between its ends (trapezoid): (n_axes, n_strategies)."""
+    """Mean height of each curve over what all of them have in common of an axis (trapezoid): (n_axes, n_strategies).
+
+    nan where they have nothing in common: one ends, at so many words or minutes, before another begins.
+    """
     f1, axes = curves[0], curves[1:]
-    widths = axes[:, :, -1] - axes[:, :, 0]
     if f1.shape[1] == 1:
-        return np.broadcast_to(f1[:, 0], widths.shape)
-    heights: Values = np.trapezoid(np.broadcast_to(f1, axes.shape), axes, axis=2) / widths
-    return heights
+        return np.broadcast_to(f1[:, 0], axes.shape[:2])
+    return np.array(
+        [[_height(x, y, axis[:, 0].max(), axis[:, -1].min()) for x, y in zip(axis, f1, strict=True)] for axis in axes]
+    )
+
+
+def _height(x: Values, y: Values, start: float, end: float) -> float:
+    """Mean height of a curve from `start` to `end`, both within its rising `x`: `[0, 2], [0, 1], 1, 2 -> 0.75`."""
+    if start >= end:
+        return float("nan")
+    within = np.array([start, *x[(x > start) & (x < end)], end])
+    return float(np.trapezoid(np.interp(within, x, y), within) / (end - start))
