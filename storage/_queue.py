@@ -80,7 +80,9 @@ RENEW = (
     .returning(Queue.sentence_id)
 )
 IS_UNTOUCHED = and_(IS_FREE, IS_NEW, ~exists().where(IS_OTHER, OTHER_IS_HELD))
-DROP_FREE = delete(Queue).where(IS_UNTOUCHED).returning(Queue.sentence_id)
+# A claim that is under way on one seat must be over before it can be said that a sentence is untouched.
+FREE_SEATS = select(Queue.seat).where(IS_FREE).order_by(Queue.sentence_id, Queue.seat).with_for_update(of=Queue)
+DROP_FREE = delete(Queue).where(IS_UNTOUCHED).returning(Queue.sentence_id, Queue.annotator_id)
 UNTOUCHED = (
     select(Queue.sentence_id, Queue.split, Queue.rank, func.count().label("seats"))
     .where(IS_UNTOUCHED)
@@ -315,8 +317,11 @@ def _drop_unleased(connection: Connection, project_id: int, splits: set[str]) ->
     at = now(connection)
     for split in splits:
         line = {"in_project": project_id, "in_split": split, **_times(at)}
-        dropped = connection.execute(DROP_FREE, line).scalars()
-        for chunk in chunks(sorted(set(dropped))):
+        connection.execute(FREE_SEATS, line).all()
+        dropped = connection.execute(DROP_FREE, line).all()
+        # Whoever holds one whose lease ran out may still send it: how it was chosen is said of it then.
+        may_come = {row.sentence_id for row in dropped if row.annotator_id is not None}
+        for chunk in chunks(sorted({row.sentence_id for row in dropped} - may_come)):
             connection.execute(delete(Selections).where(Selections.sentence_id.in_(chunk)))
 
 

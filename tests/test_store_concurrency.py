@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from claim_race import race
+from sqlalchemy import text
 from store_helpers import RawDatabase, add_pool, draft, gold, item, new_project, queue, save, start_run
 from store_writer import busy_worker
 
@@ -86,6 +88,27 @@ def test_the_queue_can_be_refilled_while_people_take_from_it(store: Store) -> No
 
     at_once(10, lambda number: annotate(number) if number < 8 else refill(number))
     assert sorted(saved) == sorted(ids)
+
+
+@pytest.mark.parametrize("store_url", ["postgresql"], indirect=True)  # SQLite lets one of both go on at a time
+def test_a_claim_under_way_keeps_both_seats_of_its_sentence_while_the_queue_is_filled(
+    store: Store, raw: RawDatabase
+) -> None:
+    project = new_project(store, overlap=2, overlap_share=1.0)
+    held, other = add_pool(store, project, 2)
+    queue(store, project, [held])
+    asha = store.annotator("Asha").id
+    waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with raw.engine.connect() as claim, ThreadPoolExecutor(1) as pool:
+        take = "UPDATE queue SET annotator_id = :who, client = 'tab', leased_until = now() + interval '9 minutes'"
+        claim.execute(text(f"{take} WHERE sentence_id = :id AND seat = 0"), {"who": asha, "id": held})
+        filling = pool.submit(store.fill_queue, project.id, [item(other)], True)
+        while not raw.execute(waits):
+            assert not filling.done()
+        claim.commit()
+        assert filling.result() == 1
+    seats = raw.execute("SELECT sentence_id, seat FROM queue ORDER BY sentence_id, seat")
+    assert seats == [(held, 0), (held, 1), (other, 0), (other, 1)]
 
 
 def test_the_same_draft_sent_by_two_connections_at_once_is_one_annotation(store: Store, raw: RawDatabase) -> None:

@@ -15,7 +15,7 @@ from store_helpers import (
 )
 
 from maner_core.errors import NotFound, Refused
-from storage import HandOut, Origin, Split, Store, SuggestedSpan, Suggestion
+from storage import HandOut, Origin, Split, Status, Store, SuggestedSpan, Suggestion
 
 
 def ids_of(hand_outs: list[HandOut]) -> list[int]:
@@ -215,6 +215,20 @@ def test_what_was_dropped_from_the_queue_leaves_no_trace_of_a_choice(store: Stor
     save(store, project, store.annotator("Asha").id, draft(first))
     assert gold(store, project)[first].origin is Origin.RANDOM
     assert [row.queue for row in store.export_rows(project.id, None, set(), True)] == [item(second)]
+
+
+def test_what_comes_late_keeps_how_it_was_chosen(store: Store) -> None:
+    """A laptop is closed for longer than a lease lasts, and meanwhile a round fills the queue anew."""
+    project = new_project(store)
+    first, second = add_pool(store, project, 2)
+    chosen = item(first, origin=Origin.ACTIVE, strategy="mnlp")
+    store.fill_queue(project.id, [chosen], replace=True)
+    asha = store.annotator("Asha").id
+    store.claim(project.id, asha, "tab", Split.POOL, 1, seconds=0, per_tab_share=False)
+    store.fill_queue(project.id, [item(second)], replace=True)
+    save(store, project, asha, draft(first))
+    assert gold(store, project)[first].origin is Origin.ACTIVE
+    assert [row.queue for row in store.export_rows(project.id, None, {Status.LABELLED}, False)] == [chosen]
 
 
 def test_an_origin_that_does_not_fit_the_split_is_refused_whole(store: Store) -> None:
