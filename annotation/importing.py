@@ -109,8 +109,8 @@ def import_files(
     grouping = near_duplicates.group([sentence.tokens for _, sentence in sentences], known)
     fraction = settings.reserve_fraction if reserve is None else reserve
     new = [
-        _new_sentence(file, sentence, group, use_as, target.split_salt, fraction)
-        for (file, sentence), group in zip(sentences, grouping.groups, strict=True)
+        replace(_new_sentence(file, sentence, group, use_as, target.split_salt, fraction), also_near=also)
+        for (file, sentence), group, also in zip(sentences, grouping.groups, grouping.also, strict=True)
     ]
     if annotator_id is None and any(sentence.gold is not None for sentence in new):
         annotator_id = store.annotator(IMPORTER).id

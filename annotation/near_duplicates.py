@@ -37,6 +37,9 @@ class Grouping:
 
     groups: list[str]
     twins: list[int | Known | None]  # position of a new sentence, or a known one; None for the first of its group
+    also: list[
+        tuple[str, ...]
+    ]  # other groups of the project that it joins: it is near sentences that were not near each other
 
 
 def group(new: Sequence[Sequence[str]], known: Iterable[Known]) -> Grouping:
@@ -49,8 +52,13 @@ def group(new: Sequence[Sequence[str]], known: Iterable[Known]) -> Grouping:
     first_with_text: dict[str, int] = {}
     same_text = [first_with_text.setdefault(text, position) for position, text in enumerate(texts)]
     parents = _cluster(list(first_with_text), list(first_with_text.values()), len(texts))
+    joined: dict[int, dict[str, None]] = {}  # of each cluster the groups that its known sentences have
+    for position, sentence in enumerate(known):
+        name = sentence.group or _hash(sentence.tokens)
+        joined.setdefault(parents[same_text[position]], {}).setdefault(name)
     groups: list[str] = []
     twins: list[int | Known | None] = []
+    also: list[tuple[str, ...]] = []
     for position, tokens in enumerate(new, start=len(known)):
         root = parents[same_text[position]]
         if root == position:
@@ -62,7 +70,8 @@ def group(new: Sequence[Sequence[str]], known: Iterable[Known]) -> Grouping:
         else:
             groups.append(groups[root - len(known)])
             twins.append(root - len(known))
-    return Grouping(groups, twins)
+        also.append(tuple(name for name in joined.get(root, ()) if name != groups[-1]))
+    return Grouping(groups, twins, also)
 
 
 def _text(tokens: Sequence[str]) -> str:

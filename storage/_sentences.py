@@ -187,7 +187,7 @@ def _load_twins(connection: Connection, project_id: int, sentences: Sequence[Pre
     if connection.execute(columns.limit(1)).one_or_none() is None:
         return
     hashes = list({prepared.fingerprint for prepared in sentences})
-    groups = list({sentence.group for sentence, *_ in sentences if sentence.group})
+    groups = list({group for sentence, *_ in sentences for group in _groups_of(sentence)})
     rows = {}
     for column, values in ((Sentences.content_hash, hashes), (Sentences.group_key, groups)):
         for chunk in chunks(values):
@@ -217,12 +217,16 @@ def _annotated_roots(connection: Connection, roots: Sequence[int]) -> set[int]:
     return found
 
 
+def _groups_of(sentence: NewSentence) -> tuple[str, ...]:
+    return tuple(filter(None, (sentence.group, *sentence.also_near)))
+
+
 def _place(state: _Import, number: int, prepared: Prepared) -> None:
     """Decide whether the sentence is new, a duplicate of which one, or refused."""
     sentence, fingerprint, _ = prepared
     exact = state.by_hash.get(fingerprint)
-    near = state.by_group.get(sentence.group) if sentence.group else None
-    roots = list({id(entry.root()): entry.root() for entry in (exact, near) if entry is not None}.values())
+    near = [state.by_group.get(group) for group in _groups_of(sentence)]
+    roots = list({id(entry.root()): entry.root() for entry in (exact, *near) if entry is not None}.values())
     reserve = next((root for root in roots if root.split is Split.RESERVE), None)
     entry = _Entry(sentence.split, annotated=sentence.gold is not None)
     n_duplicates = 1 if roots else 0

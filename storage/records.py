@@ -218,6 +218,7 @@ class NewSentence:
     split: Split = Split.POOL
     gold: tuple[Span, ...] | None = None  # becomes an annotation by the importing annotator; () means no entity
     group: str = ""  # hash shared by near-duplicates, empty for none
+    also_near: tuple[str, ...] = ()  # groups of stored sentences that it is a near-duplicate of as well
     meta: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -4,8 +4,12 @@ import random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from store_helpers import new_project
 
+from annotation.formats import SourceFile
+from annotation.importing import import_files
 from annotation.near_duplicates import JACCARD, N_GRAM, Known, group
+from storage import Store
 
 WORDS = [
     "Asha",
@@ -77,6 +81,41 @@ def test_a_known_sentence_keeps_its_group() -> None:
 def test_a_known_sentence_without_a_group_gives_the_same_one_each_time() -> None:
     known = [Known(7, "", ["Asha", "alisema", "hivyo"])]
     assert group([["Asha", "alisema", "hivyo"]], known).groups == group([["asha", "alisema", "hivyo"]], known).groups
+
+
+WORDS_OF_N = [f"neno{number}" for number in range(30)]
+A, B = ["mwanzo", "mwingine", *WORDS_OF_N[2:]], [*WORDS_OF_N[:-2], "mwisho", "mwingine"]
+
+
+def test_a_sentence_near_two_that_are_not_near_each_other_names_both_groups() -> None:
+    assert similarity(shingles(A), shingles(B)) < JACCARD
+    known = [Known(1, "of-a", A), Known(2, "of-b", B)]
+    grouping = group([WORDS_OF_N, ["habari"], A], known)
+    assert (grouping.groups[0], grouping.also[0]) == ("of-a", ("of-b",))
+    assert (grouping.groups[2], grouping.also[1]) == ("of-a", ())
+
+
+def test_no_sentence_is_evaluated_on_that_is_near_any_that_is_trained_on(sqlite_store: Store) -> None:
+    """Near a sentence that nobody has annotated, and near one that somebody has."""
+    project = new_project(sqlite_store)
+    lines = [" ".join(tokens) + "\n" for tokens in (A, WORDS_OF_N)]
+    gold = "".join(f"{word} {'B-PER' if word == 'mwisho' else 'O'}\n" for word in B)
+    import_files(sqlite_store, project.id, [SourceFile("a.txt", lines[0].encode())], reserve=0)
+    import_files(sqlite_store, project.id, [SourceFile("b.conll", gold.encode())], use_as="gold", reserve=0)
+    tagged = "".join(f"{word} O\n" for word in WORDS_OF_N)
+    report = import_files(sqlite_store, project.id, [SourceFile("n.conll", tagged.encode())], use_as="evaluation")
+    assert report.added == 0
+    assert "already annotated in the pool" in report.refused[0]
+
+
+def test_no_sentence_is_trained_on_that_is_near_any_that_is_evaluated_on(sqlite_store: Store) -> None:
+    project = new_project(sqlite_store)
+    tagged = "".join(f"{word} {'B-PER' if word == 'mwisho' else 'O'}\n" for word in B)
+    import_files(sqlite_store, project.id, [SourceFile("a.txt", " ".join(A).encode())], reserve=0)
+    import_files(sqlite_store, project.id, [SourceFile("b.conll", tagged.encode())], use_as="evaluation")
+    import_files(sqlite_store, project.id, [SourceFile("n.txt", " ".join(WORDS_OF_N).encode())], reserve=0)
+    in_pool, reserved, new = sorted(sqlite_store.sentences(project.id, None), key=lambda sentence: sentence.id)
+    assert (in_pool.duplicate_of, new.duplicate_of) == (None, reserved.id)
 
 
 def test_short_sentences_are_alike_only_when_they_are_the_same() -> None:
