@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 
 from annotation.whole_file import whole_file
 from maner_core.errors import InvalidInput
+from maner_core.model_card import SETTINGS
 from storage import Store
 
 FORMAT = "maner backup 1"
@@ -94,6 +95,40 @@ def restore(store: Store, file: Path, runs: Path, replace: bool = False) -> Cont
                 shutil.rmtree(runs / folder.name, ignore_errors=True)
                 folder.rename(runs / folder.name)
     return contents
+
+
+def set_foreign_runs_aside(store: Store, home: Path) -> Path | None:
+    """Move checkpoints under `home` that are of no run of the database, though they bear its number, to a folder beside them.
+
+    After a restore: the database before may have had other runs of the same numbers. A checkpoint says of its training what
+    the database says of the run. What is made again when it is needed, adapted backbones and word features, is deleted.
+    The folder, where there were any.
+    """
+    for derived in [*home.glob("backbones/project-*"), *home.glob("features/project-*")]:
+        shutil.rmtree(derived, ignore_errors=True)
+    ours = {
+        run.id: run.metrics.get("train")
+        for project in store.projects()
+        for run in (*store.runs(project.id), *store.final_runs(project.id))
+    }
+    runs = home / "runs"
+    numbered = [path for path in runs.glob("*") if path.name.isdecimal()]
+    foreign = [path for path in numbered if (report := _report_of(path)) is None or report != ours.get(int(path.name))]
+    if not foreign:
+        return None
+    aside = runs / f"replaced-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+    aside.mkdir()
+    for folder in foreign:
+        folder.rename(aside / folder.name)
+    return aside
+
+
+def _report_of(folder: Path) -> object:
+    """What a checkpoint says of its training; None for a damaged one."""
+    try:
+        return json.loads((folder / SETTINGS).read_bytes())["report"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
 def _fields(contents: Contents) -> dict[str, Any]:

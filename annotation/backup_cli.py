@@ -35,18 +35,21 @@ def restore_command(
     as_json: AsJson = False,
 ) -> None:
     """Put a backup into an empty database, all or nothing; an older release's is brought up to date."""
-    from annotation.backup import restore
+    from annotation.backup import restore, set_foreign_runs_aside
     from storage import Store
 
     settings = Settings.from_environment()
     with closing(Store(settings.database_url)) as store:
         contents = restore(store, file, settings.runs, replace)
+        aside = set_foreign_runs_aside(store, settings.home)
         store.record(None, None, "restored", made_at=contents.made_at, replaced=replace)
     if as_json:
-        print_json({"file": str(file), **asdict(contents)})
+        print_json({"file": str(file), **asdict(contents), "set_aside": aside and str(aside)})
     else:
         typer.echo(f"{file} restored, as of {contents.made_at}: {_inside(contents.rows, contents.runs)}.")
         typer.echo("Everybody signs in anew.")
+        if aside is not None:
+            typer.echo(f"Checkpoints that are of no run in it went to {aside}.")
 
 
 def _inside(rows: dict[str, int], runs: list[int]) -> str:

@@ -13,7 +13,7 @@ from annotation.formats.records import LABELLED, UNLABELLED
 from annotation.labels import make_labels
 from annotation.near_duplicates import Known
 from maner_core.errors import FormatError, InvalidConfig, InvalidInput, UnknownName
-from storage import ImportCounts, NewSentence, Project, ProjectSettings, Split, Store
+from storage import ImportCounts, NewProject, NewSentence, ProjectSettings, Split, Store
 
 UseAs = Literal["pool", "gold", "evaluation"]
 USES: tuple[UseAs, ...] = ("pool", "gold", "evaluation")
@@ -87,7 +87,7 @@ def import_files(
 ) -> ImportReport:
     """Import files into a project, all or nothing.
 
-    `project` is an id, or the settings of a project that is created once the files are found good.
+    `project` is an id, or the settings of a project that is created together with its sentences.
     `reserve` is the share of sentences set aside for evaluation (default: the project's), chosen by a salted hash of
     the document, or of the near-duplicate group where there is no document; with `use_as="evaluation"` all are.
     Raises FormatError on the first bad sentence, and imports nothing; with `skip_bad` these are left out and listed.
@@ -102,24 +102,30 @@ def import_files(
     if use_as != "pool":
         _refuse_untagged(readings)
         labels_added = _new_labels(settings, readings, add_labels)
-    target = _target(store, project, settings, labels_added)
+    labels = make_labels(labels_added, settings.labels)
+    target: int | NewProject
+    if isinstance(project, ProjectSettings):
+        target = NewProject(replace(project, labels=labels))
+        known, salt, missing = [], target.split_salt, labels[:0]
+    else:
+        target, salt, missing = project, store.project(project).split_salt, labels[len(settings.labels) :]
+        known = [Known(*row) for row in store.groups(project)]
     sentences = [(reading.file, sentence) for reading in readings for sentence in reading.sentences]
     progress("duplicates", 0, len(sentences))
-    known = [Known(*row) for row in store.groups(target.id)]
     grouping = near_duplicates.group([sentence.tokens for _, sentence in sentences], known)
     fraction = settings.reserve_fraction if reserve is None else reserve
     new = [
-        replace(_new_sentence(file, sentence, group, use_as, target.split_salt, fraction), also_near=also)
+        replace(_new_sentence(file, sentence, group, use_as, salt, fraction), also_near=also)
         for (file, sentence), group, also in zip(sentences, grouping.groups, grouping.also, strict=True)
     ]
     if annotator_id is None and any(sentence.gold is not None for sentence in new):
         annotator_id = store.annotator(IMPORTER).id
     progress("saving", 0, len(new))
     source = ", ".join(reading.file for reading in readings)
-    counts = store.add_sentences(
-        target.id, new, annotator_id, source, lambda n_saved: progress("saving", n_saved, len(new))
+    project_id, counts = store.import_sentences(
+        target, missing, new, annotator_id, source, lambda n_saved: progress("saving", n_saved, len(new))
     )
-    report = _report(target.id, readings, new, counts, labels_added, tuple(_examples(sentences, grouping)))
+    report = _report(project_id, readings, new, counts, labels_added, tuple(_examples(sentences, grouping)))
     _record(store, annotator_id, report, use_as)
     return report
 
@@ -176,17 +182,6 @@ def _refuse_untagged(readings: Sequence[Reading]) -> None:
                 "has no tags",
                 "import it into the pool, or name a file with tags in its last column",
             )
-
-
-def _target(
-    store: Store, project: int | ProjectSettings, settings: ProjectSettings, labels_added: tuple[str, ...]
-) -> Project:
-    """The project to import into: created, or given the labels it lacks, where that is asked for."""
-    if labels_added:
-        settings = replace(settings, labels=make_labels(labels_added, settings.labels))
-    if isinstance(project, ProjectSettings):
-        return store.create_project(settings)
-    return store.update_project(project, settings) if labels_added else store.project(project)
 
 
 def _new_labels(settings: ProjectSettings, readings: Sequence[Reading], add_labels: bool) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from annotation.labels import make_labels
 from maner_core.errors import InvalidInput
@@ -56,7 +56,10 @@ def parse_time(text: str) -> datetime:
         raise InvalidInput(f"{text!r} is no time; write it as 2026-11-27T08:00+00:00") from None
     if at.tzinfo is None:
         raise InvalidInput(f"{text!r} has no time zone; add Z for UTC, or an offset such as +03:00")
-    return at
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput(f"{text!r} is no time of any work here; write it as 2026-11-27T08:00+00:00") from None
 
 
 def _golds(store: Store, project_id: int, moment: Moment) -> Mapping[int, Gold]:

@@ -18,6 +18,8 @@ MAX_NAME = 64  # characters of a tab id, nonce or annotation id
 MAX_LABEL = 100  # characters
 MAX_COMMENT = 2_000  # characters
 MAX_ID = 2**63 - 1  # the largest id a database row can have
+FURTHEST_TIME = 8.64e15  # what the clock of a browser can say, before and after 1970
+LATEST_TIME = 32_503_680_000_000  # the year 3000, in milliseconds since 1970
 MAX_MILLISECONDS = 24 * 60 * 60 * 1_000  # longer than a day on one sentence is a computer that slept
 
 T = TypeVar("T")
@@ -157,7 +159,7 @@ def _time(value: object, where: str) -> datetime:
     """Milliseconds since 1970 -> a UTC time."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise InvalidInput(f"{where} must be milliseconds since 1970")
-    try:
-        return datetime.fromtimestamp(value / 1000, UTC)
-    except (OverflowError, ValueError, OSError):
-        raise InvalidInput(f"{where} must be milliseconds since 1970") from None
+    if not abs(value) <= FURTHEST_TIME:
+        raise InvalidInput(f"{where} must be milliseconds since 1970")
+    # Nor must a clock that is centuries off.
+    return datetime.fromtimestamp(min(max(value, 0), LATEST_TIME) / 1000, UTC)

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from maner_core.errors import DatabaseTooNew, InvalidInput, Refused
+from storage._checks import LARGEST_ID, unstorable
 from storage.columns import Base
 from storage.migrations import keep_copy, known_revisions, revision_of, upgrade
 
@@ -111,12 +112,15 @@ def _utc(value: datetime) -> datetime:
 def _make_room(connection: Connection, replace: bool) -> None:
     """Drop our tables and no others: on PostgreSQL there may be others beside them."""
     tables = _tables(connection, {*Base.metadata.tables, "alembic_version"})
-    for table in tables:
-        if table.name in ("projects", "accounts") and connection.scalar(select(func.count()).select_from(table)):
-            if not replace:
-                raise Refused(f"the database has {table.name} already; restore into an empty one, or say --replace")
-            _refuse_unknown(revision_of(connection))
-            keep_copy(connection, "replaced")
+    precious = [table for table in tables if table.name in ("projects", "accounts")]
+    held = [table.name for table in precious if connection.scalar(select(func.count()).select_from(table))]
+    if held and not replace:
+        raise Refused(f"the database has {held[0]} already; restore into an empty one, or say --replace")
+    if held:
+        _refuse_unknown(revision_of(connection))
+        keep_copy(
+            connection, f"replaced-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+        )  # a second time must not cost the first copy
     _check_references_later(connection, [])
     for table in reversed(tables):
         table.drop(connection)
@@ -140,8 +144,10 @@ def _checked(table: Table, row: Row) -> Row:
         if value is None or kinds is None:
             continue
         try:
-            if not isinstance(value, kinds):
+            if not isinstance(value, kinds) or (isinstance(value, int) and abs(value) > LARGEST_ID):
                 raise ValueError("another kind of value")
+            if isinstance(value, str) and unstorable(value):
+                raise ValueError("no text that a database holds")
             if isinstance(column.type, DateTime):
                 checked[column.name] = _utc(datetime.fromisoformat(value))
         except ValueError:

@@ -1,8 +1,8 @@
 """Projects with their labels, and the people who annotate."""
 
-import secrets
 import unicodedata
-from dataclasses import fields
+from collections.abc import Sequence
+from dataclasses import fields, replace
 
 from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, or_, select, update
 
@@ -11,7 +11,7 @@ from storage import _workers
 from storage._checks import check_settings, refuse_unstorable
 from storage.account_tables import Roles
 from storage.database import now, upsert
-from storage.records import Annotator, Label, Project, ProjectSettings, Role, SuggestWhen
+from storage.records import Annotator, Label, NewProject, Project, ProjectSettings, Role, SuggestWhen
 from storage.review_tables import GoldDecisionSpans
 from storage.tables import AnnotationSpans, Annotators, Labels, ListedNames, Projects, ServingRuns
 
@@ -51,13 +51,14 @@ SERVING = select(ServingRuns.run_id, ServingRuns.pinned).where(ServingRuns.proje
 ANNOTATOR = select(Annotators.id, Annotators.name).where(Annotators.id == bindparam("annotator_id"))
 
 
-def create(connection: Connection, settings: ProjectSettings, by: int | None) -> Project:
+def create(connection: Connection, new: NewProject, by: int | None) -> Project:
     """A new project, with whoever made it as its lead; Refused when the name is taken."""
+    settings = new.settings
     check_settings(settings)
     _refuse_taken_name(connection, settings.name.strip(), None)
     row = {
         **_columns(settings),
-        "split_salt": secrets.token_hex(16),
+        "split_salt": new.split_salt,
         "retrain_requested": False,
         "created_at": now(connection),
     }
@@ -85,6 +86,15 @@ def change(connection: Connection, project_id: int, settings: ProjectSettings, b
     if changed:
         _workers.record(connection, project_id, by, "settings_changed", {"settings": changed})
     return project(connection, project_id)
+
+
+def add_labels(connection: Connection, project_id: int, labels: Sequence[Label]) -> None:
+    """Give the project those of these labels that it lacks by now; whatever else was changed meanwhile stays."""
+    lock(connection, project_id)
+    settings = project(connection, project_id).settings
+    known = {label.name for label in settings.labels}
+    new = [label for label in labels if label.name not in known]
+    change(connection, project_id, replace(settings, labels=(*settings.labels, *new)), None)
 
 
 def project(connection: Connection, project_id: int) -> Project:

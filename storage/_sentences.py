@@ -14,7 +14,7 @@ from storage import _projects
 from storage._annotations import import_gold
 from storage._checks import unstorable
 from storage.database import MANY_ROWS, TO_JSON, chunks, insert_numbered, now, refresh_statistics, upsert
-from storage.records import ImportCounts, NewSentence, Sentence, SkipReason, Split
+from storage.records import ImportCounts, Label, NewProject, NewSentence, Sentence, SkipReason, Split
 from storage.review_tables import FormerDuplicates
 from storage.scripts import written_in
 from storage.tables import Annotations, HiddenSentences, Queue, Sentences
@@ -145,6 +145,22 @@ def add(
         near_duplicates=state.near,
         refused=state.refused,
     )
+
+
+def add_to(
+    connection: Connection,
+    project: int | NewProject,
+    labels: Sequence[Label],
+    sentences: Sequence[Prepared],
+    annotator_id: int | None,
+    source: str,
+    saved: Callable[[int], None],
+) -> tuple[int, ImportCounts]:
+    """Add sentences to a project that is made for them, or gets labels for them; see Store.import_sentences."""
+    project_id = project if isinstance(project, int) else _projects.create(connection, project, None).id
+    if labels:
+        _projects.add_labels(connection, project_id, labels)
+    return project_id, add(connection, project_id, sentences, annotator_id, source, saved)
 
 
 def _checked_hash(sentence: NewSentence, number: int) -> str:

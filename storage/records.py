@@ -3,6 +3,7 @@
 Times are timezone-aware and in UTC. Ids are integers, but for annotation ids, which the client makes (uuid strings).
 """
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -220,6 +221,14 @@ class NewSentence:
     group: str = ""  # hash shared by near-duplicates, empty for none
     also_near: tuple[str, ...] = ()  # groups of stored sentences that it is a near-duplicate of as well
     meta: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NewProject:
+    """A project that is made together with its first sentences; of them the salt has drawn those set aside."""
+
+    settings: ProjectSettings
+    split_salt: str = field(default_factory=lambda: secrets.token_hex(16))
 
 
 @dataclass(frozen=True, slots=True)

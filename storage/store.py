@@ -38,6 +38,8 @@ from storage.records import (
     DoubledSentence,
     HandOut,
     ImportCounts,
+    Label,
+    NewProject,
     NewSentence,
     Progress,
     Project,
@@ -86,7 +88,7 @@ class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, NameStore, R
 
     def create_project(self, settings: ProjectSettings, by: int | None = None) -> Project:
         """A new project, with the person `by` as its lead; Refused when its name is taken."""
-        return self._database.write(_projects.create, settings, by)
+        return self._database.write(_projects.create, NewProject(settings), by)
 
     def update_project(self, project_id: int, settings: ProjectSettings, by: int | None = None) -> Project:
         """The project with these settings; Refused when a removed label stands in saved annotations.
@@ -138,6 +140,22 @@ class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, NameStore, R
         """
         prepared = _sentences.prepare(sentences)
         return self._database.write(_sentences.add, project_id, prepared, annotator_id, source, saved)
+
+    def import_sentences(
+        self,
+        project: int | NewProject,
+        labels: Sequence[Label],
+        sentences: Iterable[NewSentence],
+        annotator_id: int | None,
+        source: str,
+        saved: Callable[[int], None] = lambda n: None,
+    ) -> tuple[int, ImportCounts]:
+        """Add sentences as add_sentences does; the project's id, too.
+
+        With them, or not at all, the project itself is made where it is new, and gets those `labels` that it lacks.
+        """
+        prepared = _sentences.prepare(sentences)
+        return self._database.write(_sentences.add_to, project, labels, prepared, annotator_id, source, saved)
 
     def groups(self, project_id: int) -> Iterator[tuple[int, str, tuple[str, ...]]]:
         """(sentence id, near-duplicate group, tokens) of all sentences; many short transactions."""

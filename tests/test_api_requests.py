@@ -1,5 +1,7 @@
 """What a browser may send: every refusal names the field, and nothing but InvalidInput comes out of parsing."""
 
+import math
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -37,6 +39,15 @@ def test_a_request_is_read_completely() -> None:
     assert draft.client_time.isoformat() == "2023-11-14T22:13:20+00:00"
 
 
+@pytest.mark.parametrize(("said", "year"), [(-62_135_596_800_000, 1970), (8.64e15, 3000)])
+def test_a_clock_that_is_centuries_off_keeps_no_annotation_from_being_saved_and_exported(
+    said: float, year: int
+) -> None:
+    [draft] = SyncRequest.parse(body(outbox=[entry(time=said, milliseconds=5_000)])).outbox
+    assert draft.client_time.year == year
+    assert (draft.client_time - timedelta(milliseconds=draft.milliseconds)).tzinfo == UTC
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -60,6 +71,7 @@ def test_a_request_is_read_completely() -> None:
         ({"outbox": [entry(comment="a\x00b")]}, "outbox[0].comment"),
         ({"outbox": [entry(comment="\ud800")]}, "outbox[0].comment"),
         ({"outbox": [entry(time=1e300)]}, "outbox[0].time"),
+        ({"outbox": [entry(time=math.nan)]}, "outbox[0].time"),
         ({"outbox": [entry(time="now")]}, "outbox[0].time"),
         ({"outbox": [entry(run="3")]}, "outbox[0].run"),
         ({"outbox": [entry(supersedes="")]}, "outbox[0].supersedes"),

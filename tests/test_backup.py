@@ -15,7 +15,7 @@ from first_release import all_rows, lost, open_first_release
 from sqlalchemy import JSON, Boolean, DateTime, Float, Integer, String
 from store_helpers import RawDatabase, add_pool, draft, new_project, save
 
-from annotation.backup import back_up, restore
+from annotation.backup import back_up, restore, set_foreign_runs_aside
 from annotation.cli import main
 from maner_core.errors import DatabaseUnavailable, InvalidInput, ManerError, Refused
 from storage import ListedName, NameSource, NewAccount, Split, Store, SuggestedName
@@ -151,9 +151,33 @@ def test_a_database_with_a_project_is_replaced_only_if_told_and_then_kept_beside
     assert sqlite_store.projects() == [project]
     restore(sqlite_store, tmp_path / "backup.zip", tmp_path / "runs", replace=True)
     assert [item.settings.name for item in sqlite_store.projects()] == ["Kiswahili", "Yorùbá “second”"]
-    kept = Store(f"sqlite:///{tmp_path / 'maner.db.replaced'}")
+    restore(sqlite_store, tmp_path / "backup.zip", tmp_path / "runs", replace=True)
+    first_copy, second_copy = sorted(tmp_path.glob("maner.db.replaced-*"))
+    kept = Store(f"sqlite:///{first_copy}")
     assert kept.projects() == [project]
     kept.close()
+    assert second_copy.stat().st_size
+
+
+def test_checkpoints_of_another_database_are_set_aside_though_their_numbers_are_those_of_runs(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
+    project, runs = new_project(sqlite_store), tmp_path / "runs"
+    reports = [{"seconds": 1.5, "seed": 3}, {"seconds": 2.5, "seed": 3}]
+    for number, report in enumerate(reports, start=1):
+        run = sqlite_store.start_run(project.id, number, {}, 3, 0, 0)
+        sqlite_store.finish_run(run.id, {"train": report}, f"runs/{run.id}", True, "")
+        (runs / str(run.id)).mkdir(parents=True)
+    (runs / "1" / "maner.json").write_text(json.dumps({"report": reports[0]}))
+    (runs / "2" / "maner.json").write_text(json.dumps({"report": reports[0]}))
+    (runs / "9").mkdir()
+    (tmp_path / "backbones" / "project-1").mkdir(parents=True)
+    aside = set_foreign_runs_aside(sqlite_store, tmp_path)
+    assert aside is not None
+    assert list((tmp_path / "backbones").iterdir()) == []
+    assert [path.name for path in runs.iterdir() if path != aside] == ["1"]
+    assert sorted(path.name for path in aside.iterdir()) == ["2", "9"]
+    assert set_foreign_runs_aside(sqlite_store, tmp_path) is None
 
 
 def changed(archive: Path, change: Callable[[str, bytes], bytes | None]) -> Path:
@@ -189,6 +213,14 @@ DAMAGE: dict[str, tuple[Callable[[str, bytes], bytes | None], str]] = {
     "a value of another kind": (
         edit("tables/sentences.jsonl", '"n_tokens": 5', '"n_tokens": "many"'),
         "n_tokens 'many', which cannot be",
+    ),
+    "a number that no database holds": (
+        edit("tables/sentences.jsonl", '"n_tokens": 5', f'"n_tokens": {2**64}'),
+        "n_tokens 18446744073709551616, which cannot be",
+    ),
+    "half of a surrogate pair": (
+        edit("tables/annotators.jsonl", '"name": "', '"name": "\\ud800'),
+        "name .*which cannot be",
     ),
     "an impossible time": (
         edit("tables/annotations.jsonl", '"created_at": "2', '"created_at": "x'),

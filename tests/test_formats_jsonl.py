@@ -65,6 +65,11 @@ def test_a_rejected_answer_is_not_a_sentence_without_names(answer: str) -> None:
     assert (sentence.status, sentence.spans, sentence.gold) == ("skipped", None, None)
 
 
+def test_an_answer_of_another_kind_is_none() -> None:
+    """Question-answering data has objects there."""
+    assert only({"text": "Habari ya leo", "answer": {"text": "leo"}}).status == "unlabelled"
+
+
 def test_the_four_states_stay_four() -> None:
     base = {"tokens": ["Asha"], "spans": [{"token_start": 0, "token_end_exclusive": 1, "label": "PER"}]}
     sentences = read(
@@ -122,6 +127,8 @@ def test_fields_that_are_not_read_are_mentioned_once() -> None:
         ({"text": "Asha", "meta": []}, "meta is not an object"),
         ('{"tokens": ["a\\ud800"]}', "half of a surrogate pair"),
         ('{"tokens": ["a\\u0000"]}', "NUL character"),
+        ('{"text": "a", "doc_id": "\\ud800"}', "half of a surrogate pair"),
+        ('{"text": "a", "meta": {"from": "b\\u0000"}}', "NUL character"),
         ({"text": "a b c", "label": [[0, 3, "X"], [2, 5, "Y"]]}, "share a token"),
     ],
 )

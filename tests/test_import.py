@@ -1,6 +1,7 @@
 """Importing files: all or nothing, what tags are used for, the reserve, labels, duplicates, the report."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,35 @@ def is_empty(store: Store, project_id: int) -> bool:
 @pytest.fixture
 def project_id(sqlite_store: Store) -> int:
     return new_project(sqlite_store).id
+
+
+def test_an_import_that_fails_leaves_neither_its_project_nor_its_labels(sqlite_store: Store, project_id: int) -> None:
+    before = sqlite_store.project(project_id).settings
+    tagged = source("Kampala B-CITY\nni O\n")
+
+    def cancelled(phase: str, done: int, total: int) -> None:
+        if phase == "saving" and done:
+            raise InvalidInput("cancelled")
+
+    for target in (ProjectSettings("Mpya", labels=before.labels), project_id):
+        with pytest.raises(InvalidInput, match="cancelled"):
+            import_files(sqlite_store, target, [tagged], use_as="gold", add_labels=True, on_progress=cancelled)
+    assert [project.settings for project in sqlite_store.projects()] == [before]
+    report = import_files(sqlite_store, project_id, [tagged], use_as="gold", reserve=0, add_labels=True)
+    assert [label.name for label in sqlite_store.project(project_id).settings.labels][-1] == "CITY"
+    assert report.labels_added == ("CITY",)
+
+
+def test_what_a_lead_changes_while_labels_are_imported_stays(sqlite_store: Store, project_id: int) -> None:
+    def meanwhile(phase: str, done: int, total: int) -> None:
+        if phase == "duplicates":
+            settings = sqlite_store.project(project_id).settings
+            sqlite_store.update_project(project_id, replace(settings, guidelines="Cities too."))
+
+    tagged = source("Kampala B-CITY\nni O\n")
+    import_files(sqlite_store, project_id, [tagged], use_as="gold", add_labels=True, on_progress=meanwhile)
+    settings = sqlite_store.project(project_id).settings
+    assert (settings.guidelines, settings.labels[-1].name) == ("Cities too.", "CITY")
 
 
 def test_tags_of_a_pool_are_dropped(sqlite_store: Store, project_id: int) -> None:

@@ -88,8 +88,9 @@ def _sentence(number: int, fields: Mapping[str, Any]) -> ReadSentence:
     if status in (UNLABELLED, "skipped"):
         spans = None
     is_source = text is not None and fields.get("text_is_source", True) is not False
-    document = fields.get("doc_id")
-    _refuse_unstorable([*tokens, text or "", *(span.label for span in spans or ())])
+    document, meta = fields.get("doc_id"), _meta(fields.get("meta"))
+    labels = (span.label for span in spans or ())
+    _refuse_unstorable([*tokens, text or "", *labels, str(document or ""), *meta, *meta.values()])
     return ReadSentence(
         line=number,
         tokens=tokens,
@@ -99,7 +100,7 @@ def _sentence(number: int, fields: Mapping[str, Any]) -> ReadSentence:
         spaces=spaces if is_source else None,
         document=None if document is None else str(document),
         reserved=fields.get("split") == "reserve",
-        meta=_meta(fields.get("meta")),
+        meta=meta,
     )
 
 
@@ -201,8 +202,9 @@ def _span(item: object, starts: Starts) -> Span:
 def _status(fields: Mapping[str, Any], spans: tuple[Span, ...] | None) -> str:
     """What a person decided: `status`, else `answer`, else labelled where there are spans. Raises InvalidInput."""
     status = fields.get("status")
-    if status is None and fields.get("answer") in _ANSWERS:
-        status = _ANSWERS[fields["answer"]]
+    answer = fields.get("answer")
+    if status is None and isinstance(answer, str):
+        status = _ANSWERS.get(answer)
     if status is None:
         return UNLABELLED if spans is None else LABELLED
     if status not in STATUSES:
