@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, case, delete, exists, func, insert, or_, select, update
 
 from maner_core.errors import InvalidInput, NotFound, Refused
 from storage import _projects, _queue, _workers
@@ -24,6 +24,8 @@ ACCOUNT = select(
     Accounts.created_at,
     Accounts.seen_at,
 ).join(Annotators, Annotators.id == Accounts.annotator_id)
+
+UNUSED_LINKS = delete(Invitations).where(Invitations.used_at.is_(None))
 
 
 def create(connection: Connection, new: NewAccount, administrator: bool, by: int | None, take_over: bool) -> Account:
@@ -71,6 +73,12 @@ def account_of(connection: Connection, name: str) -> Account:
     if row is None:
         raise NotFound(f"there is no account named {name!r}")
     return _account(row)
+
+
+def is_administrator(connection: Connection, annotator_id: int) -> bool:
+    """Whether a person administrates the installation; without an account nobody does."""
+    row = _row(connection, annotator_id)
+    return row is not None and _account(row).administrator
 
 
 def of_identity(connection: Connection, identity: str) -> Account | None:
@@ -126,24 +134,30 @@ def set_disabled(connection: Connection, annotator_id: int, disabled: bool, by: 
     _change(connection, annotator_id, {"disabled": disabled})
     if disabled:
         connection.execute(delete(Sessions).where(Sessions.annotator_id == annotator_id))
-        unused = (Invitations.invited_by == annotator_id, Invitations.used_at.is_(None))
-        connection.execute(delete(Invitations).where(*unused))
+        connection.execute(UNUSED_LINKS.where(Invitations.invited_by == annotator_id))
         _queue.release(connection, annotator_id, None)
     kind = "account_disabled" if disabled else "account_enabled"
     _workers.record(connection, None, by, kind, _who(connection, annotator_id))
 
 
 def set_administrator(connection: Connection, annotator_id: int, administrator: bool, by: int | None) -> None:
-    """Make somebody an administrator, or no longer; Refused for the last one."""
+    """Make somebody an administrator, or no longer; Refused for the last one. Links that they may make no longer are void."""
     if not administrator:
         _refuse_last_administrator(connection, annotator_id)
     _change(connection, annotator_id, {"administrator": administrator})
+    if not administrator:
+        led = [project_id for project_id, role in roles(connection, annotator_id).items() if role is Role.LEAD]
+        own = or_(Invitations.project_id.is_(None), Invitations.project_id.not_in(led))
+        connection.execute(UNUSED_LINKS.where(Invitations.invited_by == annotator_id, own))
     details = {**_who(connection, annotator_id), "administrator": administrator}
     _workers.record(connection, None, by, "administrator_changed", details)
 
 
 def set_role(connection: Connection, project_id: int, annotator_id: int, role: Role | None, by: int | None) -> None:
-    """What a person is in a project from now on; None: nothing. NotFound: project or person."""
+    """What a person is in a project from now on; None: nothing. NotFound: project or person.
+
+    Links that they may make no longer are void.
+    """
     _projects.project(connection, project_id)
     who = _who(connection, annotator_id)
     before = roles(connection, annotator_id).get(project_id)
@@ -155,6 +169,10 @@ def set_role(connection: Connection, project_id: int, annotator_id: int, role: R
     else:
         row = {"project_id": project_id, "annotator_id": annotator_id, "role": role.value}
         upsert(connection, Roles, [row], ["project_id", "annotator_id"], ["role"])
+    if role is not Role.LEAD and not is_administrator(connection, annotator_id):
+        # Links they made would let them in again.
+        own = (Invitations.invited_by == annotator_id, Invitations.project_id == project_id)
+        connection.execute(UNUSED_LINKS.where(*own))
     _workers.record(connection, project_id, by, "role_changed", {**who, "before": before, "now": role})
 
 

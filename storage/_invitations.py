@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 from sqlalchemy.orm import aliased
 
-from maner_core.errors import NotFound
+from maner_core.errors import NotFound, Refused
 from storage import _accounts, _projects, _workers
 from storage.account_tables import Invitations
 from storage.database import now
@@ -26,11 +26,15 @@ def invite(
     by: int | None,
     seconds: float,
 ) -> Invitation:
-    """A new invitation; without a project it makes an administrator. NotFound if there is no such project."""
+    """A new invitation; without a project it makes an administrator. NotFound if there is no such project.
+
+    Refused for the name of a person who, without an account so far, has a part in projects the inviter does not lead.
+    """
     if project_id is not None:
         _projects.project(connection, project_id)
     if name:
         name, _ = _projects.name_and_key(name)
+        _refuse_foreign_roles(connection, name, by)
     at = now(connection)
     values = {
         "token_hash": token_hash,
@@ -90,6 +94,9 @@ def accept(connection: Connection, token_hash: str, who: NewAccount | int) -> Ac
         account = _accounts.account(connection, who)
     else:
         new = NewAccount(invited.name or who.name, who.password_hash, who.identity)
+        if invited.name:
+            inviter = select(Invitations.invited_by).where(Invitations.id == invited.id)
+            _refuse_foreign_roles(connection, invited.name, connection.execute(inviter).scalar())
         named = bool(invited.name) or invited.project_id is None
         account = _accounts.create(connection, new, invited.project_id is None, None, take_over=named)
     used = connection.execute(
@@ -111,6 +118,19 @@ def accept(connection: Connection, token_hash: str, who: NewAccount | int) -> Ac
         if has is None or RANKS.index(has) < RANKS.index(invited.role):
             _accounts.set_role(connection, invited.project_id, person_id, invited.role, person_id)
     return _accounts.account(connection, person_id)
+
+
+def _refuse_foreign_roles(connection: Connection, name: str, by: int | None) -> None:
+    """Whoever opens the link becomes that person, with all their roles: nobody may hand out those of others' projects."""
+    person = _projects.known_annotator(connection, name)
+    if person is None or by is None or _accounts.is_administrator(connection, by):
+        return
+    led = {project_id for project_id, role in _accounts.roles(connection, by).items() if role is Role.LEAD}
+    if _accounts.roles(connection, person.id).keys() - led:
+        raise Refused(
+            f"{person.name!r} has a part in other projects too, which this link would open to whoever has it; an "
+            "administrator can invite them, or leave the name empty"
+        )
 
 
 def _open(connection: Connection) -> Select[*tuple[Any, ...]]:

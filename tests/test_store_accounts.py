@@ -1,6 +1,7 @@
 """Accounts, roles, sessions, invitations and tries to sign in, on SQLite and PostgreSQL."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -349,6 +350,38 @@ def test_an_invitation_makes_a_member_once(store: Store) -> None:
         with pytest.raises(NotFound, match="used already or is too old"):
             attempt()
     assert [account.name for account in store.accounts()] == ["Asha", "Juma"]
+
+
+def test_a_named_link_hands_out_no_part_in_a_project_that_the_inviter_does_not_lead(store: Store) -> None:
+    """Asha worked alone and made both projects; Bob leads one of them."""
+    asha = store.annotator("Asha")
+    one = store.create_project(replace(new_project(store).settings, name="one"), by=asha.id)
+    other = store.create_project(replace(one.settings, name="other"), by=asha.id)
+    boss, bob = make(store, "Boss", administrator=True), make(store, "Bob")
+    store.set_role(one.id, bob.annotator_id, Role.LEAD)
+    with pytest.raises(Refused, match="'Asha' has a part in other projects too"):
+        invite(store, one, name="asha", by=bob.annotator_id)
+    store.set_role(other.id, asha.id, None)
+    invite(store, one, name="asha", by=bob.annotator_id)
+    store.set_role(other.id, asha.id, Role.LEAD)  # meanwhile
+    with pytest.raises(Refused, match="an administrator can invite them"):
+        store.accept_invitation("t", NewAccount("Asha", "x"))
+    invite(store, one, "by the boss", name="Asha", by=boss.annotator_id)
+    assert store.accept_invitation("by the boss", NewAccount("Asha", "x")).annotator_id == asha.id
+    assert store.person(asha.id).roles == {one.id: Role.LEAD, other.id: Role.LEAD}
+
+
+def test_a_link_ends_with_the_right_to_make_it(store: Store) -> None:
+    project, other = new_project(store), new_project(store, "other")
+    make(store, "Root", administrator=True)
+    bob = make(store, "Bob", administrator=True).annotator_id
+    for where in (project, other):
+        invite(store, where, f"to {where.id}", by=bob)
+    store.set_role(project.id, bob, Role.LEAD)
+    store.set_administrator(bob, False)
+    assert [len(store.invitations(where.id)) for where in (project, other)] == [1, 0]
+    store.set_role(project.id, bob, Role.CURATOR)
+    assert store.invitations(project.id) == []
 
 
 def test_of_many_who_use_a_link_at_the_same_time_one_gets_in(store: Store) -> None:
