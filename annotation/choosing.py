@@ -36,7 +36,7 @@ from annotation.sampling import (
 from annotation.sampling.acquisition import REMEMBERED_ROUNDS
 from annotation.selection_log import drawn_order, log_of, select_by_names
 from annotation.stability import fixed_set
-from annotation.starting_places import StartingPlaces, may_choose, starting_places
+from annotation.starting_places import StartingPlaces, log_of_places, may_choose, starting_places
 from annotation.tagging import LoadedTagger, QuickScorer, TaggerPrediction
 from annotation.training_set import TrainingSet, label_shares
 from maner_core.spans import iob2_tags
@@ -110,8 +110,7 @@ class Chooser:
         queued = self.store.fill_queue(self.project.id, items, replace=True)
         ids = [sentence.id for sentence in pool.sentences]
         log = log_of(ids, pool.hidden, seq, n, batch, name, ranking, selection)
-        first = [item.sentence_id for item in items if item.run_id is None]
-        log |= {"by_length": not self.labelled.opens_gate, "starting": {"done": starting.done, "sentences": first}}
+        log |= {"by_length": not self.labelled.opens_gate, "starting": log_of_places(starting)}
         cost = asdict(pool.arrays.cost) if pool.arrays is not None else None
         scored = {"scored": len(pool.read), "quick": self.comparison, "cost": cost}
         return {**scored, "queued": queued, "selection": name, "selection_log": log}

@@ -78,5 +78,8 @@ class KeptWorker:
             log.warning("the worker ended with code %s; another starts in %.0f s", self._process.returncode, pause)
             if self._stopped.wait(pause):
                 return
-            self._process, started = start_worker(self._settings), time.monotonic()
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            started, pause = time.monotonic(), min(pause * 2, LONGEST_PAUSE_SECONDS)
+            try:
+                self._process = start_worker(self._settings)
+            except OSError:  # no memory to fork, no room for a log: later there may be
+                log.exception("the worker could not be started")

@@ -124,15 +124,17 @@ class _Round:
         metrics = {"train": asdict(report), **evaluate(evaluation_labels(self.store, self.project.id), predictions)}
         tools.describe(training.folder, self.card(metrics))
         verdict = judge(self.store, self.project, predictions, self.home)
-        source = self.run.id
-        if verdict.instead is not None:
-            source = verdict.instead
-            tagger = tools.load(checkpoint_folder(self.home, self.store.run(source)))
         quick = None if tools.quick is None else partial(self.quick, tools.quick)
-        chooser = Chooser(
-            self.store, self.project, self.run, self.labelled, self.rule, tagger, source, self.phases, quick
-        )
-        metrics |= chooser.choose()
+        source = None
+        # Asked again at the end: while the pool is read, a lead may choose another run, whose suggestions people then want.
+        while source != (verdict.instead or self.run.id):
+            source = verdict.instead or self.run.id
+            asked = tools.load(checkpoint_folder(self.home, self.store.run(source))) if verdict.instead else tagger
+            chooser = Chooser(
+                self.store, self.project, self.run, self.labelled, self.rule, asked, source, self.phases, quick
+            )
+            metrics |= chooser.choose()
+            verdict = judge(self.store, self.project, predictions, self.home)
         metrics |= {"adaptation": adaptation, "seconds": self.phases.seconds, "p_worse": verdict.p_worse}
         checkpoint = str(training.folder.relative_to(self.home))
         self.store.finish_run(self.run.id, metrics, checkpoint, verdict.serves, verdict.why)

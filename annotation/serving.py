@@ -4,6 +4,7 @@ Runs keep their predictions on the whole reserve, so nothing here needs a tagger
 of all earlier runs is computed again on the same sentences, and no curve ever mixes two test sets.
 """
 
+import re
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ KEPT_RUNS = 5
 """Newest runs whose weights stay on disk, besides the serving and the best one."""
 
 UNFINISHED_SECONDS = 3600.0
+_RUN = re.compile(r"run (\d{1,18})")
 
 Predictions = Mapping[int, tuple[Span, ...]]
 """Sentence id -> predicted spans."""
@@ -154,13 +156,13 @@ def checkpoint_folder(home: Path, run: Run) -> Path:
 def prune_checkpoints(store: Store, project_id: int, home: Path) -> list[int]:
     """Delete the weights of this project's runs but the serving, the best and the newest; the ids of those deleted.
 
-    Final runs keep theirs unless they failed. Rows, metrics and predictions stay. Only call it between rounds: what a
-    running run writes is not spared otherwise.
+    Final runs keep theirs unless they failed, and so do runs that the settings of any project name. Rows, metrics and
+    predictions stay. Only call it between rounds: what a running run writes is not spared otherwise.
     """
     runs = sorted(store.runs(project_id), key=lambda run: run.id)
     done = [run.id for run in runs if run.state is RunState.DONE]
-    kept = {store.project(project_id).serving_run, *done[-KEPT_RUNS:]}
-    history = f1_history(store, project_id)
+    kept = set(done[-KEPT_RUNS:])
+    history = [point for point in f1_history(store, project_id) if checkpoint_folder(home, point.run).is_dir()]
     if history:
         kept.add(max(history, key=lambda point: point.f1).run.id)
     final = store.final_runs(project_id)
@@ -168,12 +170,30 @@ def prune_checkpoints(store: Store, project_id: int, home: Path) -> list[int]:
     deleted = []
     for run in (*runs, *final):
         folder = run_folder(home, run.id)
-        if run.id not in kept and run.state is not RunState.RUNNING and folder.exists():
+        if run.id in kept or run.state is RunState.RUNNING or not folder.exists():
+            continue
+        if run.id not in _named_now(store, project_id, home):  # asked last: somebody may just have chosen it
             shutil.rmtree(folder, ignore_errors=True)
             deleted.append(run.id)
     _sweep(home / "runs")
     _sweep(home / "backbones")
     return deleted
+
+
+def _named_now(store: Store, project_id: int, home: Path) -> set[int | None]:
+    """The run that serves, and those that a project starts from or has for a backbone."""
+    projects = store.projects()
+    words = [word for each in projects for word in (each.settings.starting_tagger, each.settings.backbone)]
+    return {store.project(project_id).serving_run, *(run_of(word, home) for word in words)}
+
+
+def run_of(word: str, home: Path) -> int | None:
+    """The run that a setting names, as "run 17" or by its folder under `home`; None for anything else."""
+    if named := _RUN.fullmatch(word):
+        return int(named[1])
+    folder = Path(word).resolve()
+    inside = folder.is_relative_to((home / "runs").resolve()) and folder.name.isdecimal()
+    return int(folder.name) if inside else None
 
 
 def _sweep(folder: Path) -> None:

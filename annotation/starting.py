@@ -5,7 +5,6 @@ project. No suggestions are made of what it reads: those belong to runs of the p
 """
 
 import logging
-import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ from annotation.loop import plain_words
 from annotation.permissions import Action, may
 from annotation.sampling import Pool, subsample, tag_count
 from annotation.sampling.pool import FloatArray
-from annotation.serving import checkpoint_folder
+from annotation.serving import checkpoint_folder, run_of
 from annotation.starting_places import FIRST, may_choose
 from annotation.tagging import Tools
 from maner_core.errors import InvalidInput, LeaseLost, ManerError, NoCheckpoint, NotFound, Refused, RunStopped
@@ -33,16 +32,6 @@ RETRY_SECONDS = 300.0
 """After a failure it is tried again so much later: the folder may have been put right."""
 
 log = logging.getLogger("annotation.starting")
-_RUN = re.compile(r"run (\d{1,18})")
-
-
-def run_of(word: str, home: Path) -> int | None:
-    """The run that the setting names, as "run 17" or by its folder under `home`; None for any other folder."""
-    if named := _RUN.fullmatch(word):
-        return int(named[1])
-    folder = Path(word).resolve()
-    inside = folder.is_relative_to((home / "runs").resolve()) and folder.name.isdecimal()
-    return int(folder.name) if inside else None
 
 
 def common_labels(store: Store, home: Path, word: str, labels: Sequence[str]) -> tuple[Path, list[str]]:
@@ -91,9 +80,11 @@ def starting_tagger(store: Store, home: Path, settings: ProjectSettings) -> str:
 def due(store: Store, project: Project, home: Path) -> bool:
     """Whether the starting tagger should read now: sentences wait, and it is newly chosen, or failed a while ago.
 
-    Also where it read all of a small pool that has doubled since.
+    Also where it read all of a small pool that has doubled since. Never once FIRST sentences are labelled.
     """
     if not may_choose(project.settings) or not (tagger := starting_tagger(store, home, project.settings)):
+        return False
+    if store.progress(project.id).labelled >= FIRST:
         return False
     last = store.starting_read(project.id)
     if last is not None and last.tagger == tagger and not _is_worth_another(store, project, last):
@@ -106,8 +97,7 @@ def _is_worth_another(store: Store, project: Project, last: StartingRead) -> boo
         return (datetime.now(UTC) - last.made_at).total_seconds() >= RETRY_SECONDS
     if last.n_pool >= READ:
         return False
-    progress = store.progress(project.id)
-    return progress.labelled < FIRST and progress.unlabelled_pool >= GROWTH * max(last.n_pool, 1)
+    return store.progress(project.id).unlabelled_pool >= GROWTH * max(last.n_pool, 1)
 
 
 def read(store: Store, project: Project, home: Path, tools: Tools, still_wanted: Callable[[], None]) -> bool:

@@ -69,32 +69,46 @@ def starting_places(store: Store, project: Project, unlabelled: Collection[int])
     )
 
 
+def log_of_places(places: StartingPlaces) -> dict[str, Any]:
+    """What a run's log keeps of them; JSON values."""
+    return {"done": places.done, "picks": [[it.sentence_id, it.score, it.propensity, it.seed] for it in places.picks]}
+
+
 def places_of_log(store: Store, project_id: int, log: Mapping[str, Any]) -> StartingPlaces:
-    """The places as they were, from `done` and the `sentences` that a run's log keeps."""
+    """The places as they were, from what a run's log keeps; reasons are left empty."""
+    if "picks" in log:
+        found = [_place(id_, score, chance, seed, "") for id_, score, chance, seed in log["picks"]]
+        return StartingPlaces(found, log["done"])
+    # A log of an earlier release names the sentences alone.
     read = store.starting_read(project_id)
     wanted = set(log["sentences"])
-    found = [] if read is None else [pick for pick in picks(store, project_id, read) if pick.sentence_id in wanted]
-    return StartingPlaces(found, log["done"])
+    earlier = [] if read is None else [pick for pick in picks(store, project_id, read) if pick.sentence_id in wanted]
+    return StartingPlaces(earlier, log["done"])
 
 
 def picks(store: Store, project_id: int, read: StartingRead) -> list[QueueItem]:
     """Places for all sentences that the starting tagger has read, where it expects most words in names first."""
     scores = store.starting_scores(project_id)
     return [
-        QueueItem(
-            sentence_id=found.sentence_id,
-            origin=Origin.ACTIVE,
-            rank=0,
-            strategy=STRATEGY,
-            score=found.score,
-            propensity=len(scores) / read.n_pool,  # to have been read; then nothing is drawn
-            run_id=None,
-            round=0,
-            reason=reason(found.names),
-            seed=read.seed,
-        )
+        # The chance is that to have been read; then nothing is drawn.
+        _place(found.sentence_id, found.score, len(scores) / read.n_pool, read.seed, reason(found.names))
         for found in scores
     ]
+
+
+def _place(sentence_id: int, score: float, propensity: float, seed: int, reason: str) -> QueueItem:
+    return QueueItem(
+        sentence_id=sentence_id,
+        origin=Origin.ACTIVE,
+        rank=0,
+        strategy=STRATEGY,
+        score=score,
+        propensity=propensity,
+        run_id=None,
+        round=0,
+        reason=reason,
+        seed=seed,
+    )
 
 
 def may_choose(settings: ProjectSettings) -> bool:

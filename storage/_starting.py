@@ -22,7 +22,7 @@ def save(
     scores: Sequence[StartingScore],
     failure: str | None,
 ) -> None:
-    """Keep what was read, or why nothing was, in place of what was kept before; Refused for evaluation sentences."""
+    """Keep what was read in place of what was kept before, or why nothing was; Refused for evaluation sentences."""
     _projects.lock(connection, project_id)
     row = {
         "project_id": project_id,
@@ -33,6 +33,8 @@ def save(
         "made_at": now(connection),
     }
     upsert(connection, StartingReads, [row], ["project_id"], [name for name in row if name != "project_id"])
+    if failure is not None:
+        return  # what an earlier read said still says where names are
     connection.execute(delete(StartingScores).where(StartingScores.project_id == project_id))
     of_pool = {"project_id": project_id, "split": Split.POOL.value}
     rows = [{**of_pool, "sentence_id": it.sentence_id, "score": it.score, "names": it.names} for it in scores]

@@ -210,7 +210,13 @@ def _engine(url: str) -> Engine:
     if backend == "sqlite":
         if not parsed.database or parsed.database == ":memory:" or "mode=memory" in url:
             raise InvalidConfig("SQLite needs a file, for example sqlite:///data/maner.db; memory keeps nothing")
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(parsed.database).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidConfig(
+                f"the folder {folder} for the database cannot be made ({error}); choose another MANER_HOME"
+            ) from error
         arguments: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS}}
     elif backend == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
@@ -293,6 +299,12 @@ def _translated_errors() -> Iterator[None]:
         raise DatabaseUnavailable(f"the database does not answer: {_first_line(error)}; try again") from error
     except (exc.InterfaceError, exc.TimeoutError) as error:
         raise DatabaseUnavailable(f"the database does not answer: {_first_line(error)}; try again") from error
+    except exc.DatabaseError as error:
+        if getattr(error.orig, "sqlite_errorcode", None) not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            raise
+        raise DatabaseUnavailable(
+            f"the file of the database is none, or is damaged: {_first_line(error)}; restore a backup, or name another file"
+        ) from error
 
 
 def _is_full(error: object) -> bool:

@@ -401,15 +401,16 @@ def test_a_pinned_run_goes_on_serving_and_chooses_the_sentences(store: Store, ho
     assert run_stub_round(store, project, home).served
 
 
-def test_a_run_chosen_during_a_training_is_the_one_the_gate_compares_with(
-    store: Store, home: Path, project: Project
+@pytest.mark.parametrize("phase", ["training", "scoring", "suggesting"])
+def test_a_run_chosen_during_a_round_is_the_one_the_gate_compares_with(
+    store: Store, home: Path, project: Project, phase: str
 ) -> None:
     label(store, project, 60)
     label_reserve(store, project, 30)
     first, _ = run_stub_round(store, project, home), run_stub_round(store, project, home)
 
     def roll_back(progress: RoundProgress) -> None:
-        if progress.phase == "training":
+        if progress.phase == phase:
             choose_run(store, first.id, home, pinned=False, by=None)
 
     third = run_round(store, store.project(project.id), home, roll_back, tools=STUB)
@@ -429,6 +430,43 @@ def test_a_run_whose_weights_are_gone_cannot_be_chosen(store: Store, home: Path,
     third = run_stub_round(store, project, home)
     assert store.project(project.id).serving_run == second.id
     assert all(store.suggestion(third.id, sentence_id) for sentence_id in claim_all(store, project))
+
+
+def test_a_run_pinned_while_the_pool_is_read_has_suggestions_for_what_is_queued(
+    store: Store, home: Path, project: Project
+) -> None:
+    label(store, project, 60)
+    first, _ = run_stub_round(store, project, home), run_stub_round(store, project, home)
+
+    def pin(progress: RoundProgress) -> None:
+        if progress.phase == "suggesting":
+            choose_run(store, first.id, home, pinned=True, by=None)
+
+    run_round(store, store.project(project.id), home, pin, tools=STUB)
+    assert store.project(project.id).serving_run == first.id
+    assert all(store.suggestion(first.id, sentence_id) for sentence_id in claim_all(store, project))
+
+
+def test_pruning_spares_what_another_project_is_trained_from(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 60)
+    runs = [run_stub_round(store, project, home).id for _ in range(KEPT_RUNS)]
+    settings = replace(project.settings, name="other", backbone=str(run_folder(home, runs[0])))
+    store.create_project(settings)
+    more = [run_stub_round(store, project, home).id for _ in range(3)]
+    there = {int(folder.name) for folder in (home / "runs").iterdir()}
+    assert there == {runs[0], *runs[3:], *more}
+
+
+def test_the_best_run_that_still_has_weights_keeps_them(store: Store, home: Path, project: Project) -> None:
+    label(store, project, 60)
+    label_reserve(store, project, 30)
+    best, *_ = [run_stub_round(store, project, home).id for _ in range(KEPT_RUNS + 2)]
+    shutil.rmtree(run_folder(home, best))
+    with_weights = {int(folder.name) for folder in (home / "runs").iterdir()}
+    f1 = {point.run.id: point.f1 for point in f1_history(store, project.id)}
+    run_stub_round(store, project, home)
+    left = {int(folder.name) for folder in (home / "runs").iterdir()}
+    assert max(with_weights, key=lambda run: f1[run]) in left
 
 
 def test_pruning_spares_a_run_that_is_still_running(store: Store, home: Path, project: Project) -> None:

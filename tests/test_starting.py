@@ -29,7 +29,8 @@ from annotation import starting
 from annotation.queue_filling import top_up
 from annotation.sampling import tag_count
 from annotation.selection_log import replayed
-from annotation.starting import common_labels, of_labels, read, require_own, run_of, starting_tagger
+from annotation.serving import run_of
+from annotation.starting import common_labels, of_labels, read, require_own, starting_tagger
 from annotation.starting_places import is_starting_place, picks, reason, with_starting
 from annotation.ui import session
 from annotation.worker import Worker
@@ -126,6 +127,8 @@ def test_what_was_read_replaces_what_was_read_before_and_evaluation_sentences_ar
     with pytest.raises(Refused):
         store.save_starting_read(project.id, "c", 7, 4, [StartingScore(reserved, 1.0, 1)])
     assert len(store.starting_scores(project.id)) == 3
+    store.save_starting_read(project.id, "c", 7, 4, failure="there is no such folder")
+    assert len(store.starting_scores(project.id)) == 3  # a failure forgets nothing
 
 
 # Which tagger.
@@ -234,6 +237,8 @@ def test_a_training_before_50_labels_leaves_it_the_rest_of_its_places(lead_store
     assert chosen == [place - 30 for place in range(30, 50) if is_starting_place(place)]
     queue = [items[number] for number in order]
     assert [replace(each, reason="") for each in queue] == replayed(lead_store, run)
+    lead_store.save_starting_read(project.id, "another one", 8, 9, [])
+    assert [replace(each, reason="") for each in queue] == replayed(lead_store, run)
     label(lead_store, project, 30)
     run_stub_round(lead_store, project, tmp_path)
     later = [each for each in queue_items(lead_store, project).values() if each.round == 2]
@@ -278,6 +283,8 @@ def test_with_50_labels_it_comes_too_late(lead_store: Store, tmp_path: Path) -> 
     kept = lead_store.starting_read(project.id)
     assert kept is not None
     assert kept.failure == "50 sentences are labelled already: the project's own tagger chooses"
+    later = replace(project.settings, starting_tagger=str(make_tagger(tmp_path / "third")))
+    assert not starting.due(lead_store, lead_store.update_project(project.id, later), tmp_path)
 
 
 def test_a_worker_that_is_stopped_meanwhile_keeps_nothing(lead_store: Store, tmp_path: Path) -> None:

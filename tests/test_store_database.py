@@ -179,3 +179,13 @@ def test_a_call_that_fails_half_way_changes_nothing(store: Store) -> None:
     with pytest.raises(RuntimeError, match="half way"):
         store._database.write(fail)
     assert store.project(project.id) == project
+
+
+def test_a_file_that_is_no_database_and_a_folder_that_cannot_be_are_named(tmp_path: Path) -> None:
+    (tmp_path / "maner.db").write_bytes(b"a letter, not a database. " * 100)
+    store = Store(f"sqlite:///{tmp_path / 'maner.db'}")
+    with pytest.raises(DatabaseUnavailable, match=r"is none, or is damaged.*restore a backup"):
+        store.projects()
+    store.close()
+    with pytest.raises(InvalidConfig, match=r"the folder .* cannot be made"):
+        Store(f"sqlite:///{tmp_path / 'maner.db' / 'x' / 'maner.db'}")

@@ -413,6 +413,8 @@ def test_a_worker_that_cannot_live_is_started_ever_more_rarely(home: Path, monke
 
     def start_and_die(_: Settings) -> "subprocess.Popen[bytes]":
         starts.append(time.monotonic())
+        if len(starts) == 2:
+            raise OSError(12, "Cannot allocate memory")
         dead = subprocess.Popen(["true"])
         dead.wait()
         return dead
