@@ -1,8 +1,12 @@
 """A small project on a real SQLite file, with people who label by a gold dictionary."""
 
+import atexit
+import shutil
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import numpy as np
@@ -71,10 +75,22 @@ def gold_spans(tokens: Sequence[str]) -> tuple[Span, ...]:
 
 
 def open_store(folder: Path) -> Store:
+    """The store in a folder; where there is none a copy of a migrated one, since migrating takes most of a short test."""
     folder.mkdir(parents=True, exist_ok=True)
-    store = Store(f"sqlite:///{folder / 'maner.db'}")
+    if not (folder / "maner.db").exists():
+        shutil.copy(_template(), folder / "maner.db")
+    return Store(f"sqlite:///{folder / 'maner.db'}")
+
+
+@cache
+def _template() -> Path:
+    """A migrated, empty database, made once and deleted when the tests end."""
+    folder = TemporaryDirectory(prefix="maner-template-")
+    atexit.register(folder.cleanup)
+    store = Store(f"sqlite:///{Path(folder.name) / 'maner.db'}")
     store.migrate()
-    return store
+    store.close()
+    return Path(folder.name) / "maner.db"
 
 
 def make_project(store: Store, pool: int = 120, reserve: int = 30, name: str = "swa", **settings: object) -> Project:

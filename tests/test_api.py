@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loop_helpers import open_store
 from signed_in import SignedIn, sign_in
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -25,8 +26,7 @@ SECRET = "a secret of the tests"
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(f"sqlite:///{tmp_path / 'maner.db'}")
-    store.migrate()
+    store = open_store(tmp_path)
     yield store
     store.close()
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from loop_helpers import open_store
 
 from annotation.demo import NAME, create_demo
 from annotation.formats import Reading, read_file
@@ -24,8 +25,7 @@ PAGES = ("#FFFFFF", "#0E1117")
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(f"sqlite:///{tmp_path / 'maner.db'}")
-    store.migrate()
+    store = open_store(tmp_path)
     yield store
     store.close()
 

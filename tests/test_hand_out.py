@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from loop_helpers import open_store
 
 from annotation.hand_out import EVALUATION_TARGET, Desk, SyncAnswer, sync
 from annotation.queue_filling import top_up
@@ -37,8 +38,7 @@ LABELS = (Label("PER", "#4477AA", "1"), Label("LOC", "#228833", "2"))
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(f"sqlite:///{tmp_path / 'maner.db'}")
-    store.migrate()
+    store = open_store(tmp_path)
     yield store
     store.close()
 

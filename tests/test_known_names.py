@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loop_helpers import open_store
 from store_helpers import LABELS, RawDatabase, add, draft, save
 from store_helpers import gold as golds
 
@@ -38,8 +39,7 @@ ENDINGS = "shule shuleni nyumba nyumbani kazi kazini soko sokoni mlima mlimani" 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(f"sqlite:///{tmp_path / 'maner.db'}")
-    store.migrate()
+    store = open_store(tmp_path)
     yield store
     store.close()
 

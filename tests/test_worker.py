@@ -401,8 +401,9 @@ def test_the_worker_process_is_polite_and_its_threads_wait_a_moment_before_they_
 
 def test_threads_are_as_many_as_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
     script = "from annotation.children import gentle_threads\nprint(gentle_threads()['OMP_NUM_THREADS'])"
-    core = min(os.sched_getaffinity(0))
-    assert run_python(f"import os\nos.sched_setaffinity(0, {{{core}}})\n{script}").stdout == "1\n"
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        core = min(os.sched_getaffinity(0))
+        assert run_python(f"import os\nos.sched_setaffinity(0, {{{core}}})\n{script}").stdout == "1\n"
     assert run_python(script, LOKY_MAX_CPU_COUNT="1").stdout == "1\n"
     monkeypatch.setattr("joblib.externals.loky.backend.context._cpu_count_cgroup", lambda of_machine: 1)
     assert gentle_threads()["OMP_NUM_THREADS"] == "1"  # a container with the quota of one core
@@ -422,9 +423,9 @@ def test_a_worker_that_cannot_live_is_started_ever_more_rarely(home: Path, monke
     monkeypatch.setattr(kept_worker, "start_worker", start_and_die)
     monkeypatch.setattr(kept_worker, "RESTART_SECONDS", 0.05)
     kept = KeptWorker(Settings(home=home, database_url=url_of(home)))
-    wait_for(lambda: len(starts) == 4)
+    wait_for(lambda: len(starts) >= 4)
     kept.stop()
-    first, second, third = (later - earlier for earlier, later in pairwise(starts))
+    first, second, third = (later - earlier for earlier, later in pairwise(starts[:4]))
     assert first >= 0.1
     assert second >= 0.15
     assert third >= 0.25

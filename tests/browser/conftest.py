@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, expect, sync_playwright
+from loop_helpers import open_store
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from annotation.account_routes import COOKIE
 from annotation.labels import make_labels
-from browser.serving import ROOT, TIMEOUT_MS, Editor, Server, launch_chromium
+from browser.serving import ROOT, TIMEOUT_MS, Editor, Server, chromium_path, launch_chromium
 from storage import Annotation, Annotator, NewSentence, Project, ProjectSettings, Split, Status, Store
 
 SENTENCES = (
@@ -64,12 +65,11 @@ class Tool:
 def browser() -> Iterator[Browser]:
     """Chromium."""
     with sync_playwright() as playwright:
-        try:
-            chromium = launch_chromium(playwright)
-        except Error:
+        if chromium_path() is None and not Path(playwright.chromium.executable_path).exists():
             pytest.skip(
                 "there is no Chromium: install Debian's package `chromium` or run `playwright install chromium`"
             )
+        chromium = launch_chromium(playwright)
         yield chromium
         chromium.close()
 
@@ -165,9 +165,7 @@ def plain(fake: StartFake) -> FakeServer:
 def tool(tmp_path: Path) -> Iterator[Tool]:
     """The real app with forty sentences to label, no worker, for one person who need not sign in."""
     home = tmp_path / "home"
-    home.mkdir()
-    store = Store(f"sqlite:///{home / 'maner.db'}")
-    store.migrate()
+    store = open_store(home)
     settings = ProjectSettings(
         name="Habari", language="swa", labels=make_labels(["PER", "LOC", "ORG"]), guidelines="Names of people are PER."
     )
