@@ -7,9 +7,6 @@ is added to the tagging loss with a weight that falls to 0, against the forgetti
 
 import json
 import math
-import os
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -36,6 +33,7 @@ from maner_core.optimiser import Optimiser
 from maner_core.processes import Processes
 from maner_core.recomputation import recomputed_layers
 from maner_core.training import OnProgress, Progress
+from maner_core.whole_folder import written_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,20 +171,22 @@ def _save(
     report: AdaptReport,
     cache: Path | None,
 ) -> None:
-    """Write the masked language model to `folder`, replacing what is there, by way of a temporary name beside it."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unfinished-"))
-    try:
+    """Write the masked language model to `folder`, replacing what is there. Raises RunFailed when the disk does not take it."""
+    with written_whole(folder) as unfinished:
         with quiet_transformers():
             _whole(model, used, config.backbone, cache).save_pretrained(unfinished)
-            tokenizer.save_pretrained(unfinished)
+            _save_tokenizer(tokenizer, unfinished)
         record = {"config": config.to_dict(), "report": asdict(report), "versions": {"torch": torch.__version__}}
         (unfinished / ADAPTATION_RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=2), encoding="utf-8")
         unfinished.chmod(0o755)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(unfinished, folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _save_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Write the tokenizer's files. Raises OSError when the disk does not take them."""
+    try:
+        tokenizer.save_pretrained(folder)
+    except Exception as error:  # all that `tokenizers` raises is a plain Exception
+        raise OSError(str(error)) from error
 
 
 @torch.no_grad()

@@ -6,9 +6,6 @@ its backbone, and the head; the rest, tokenizer and all, comes from the backbone
 """
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -36,6 +33,7 @@ from maner_core.lora import ADAPTER_SETTINGS, ADAPTER_WEIGHTS, load_adapter, sav
 from maner_core.model import TokenTagger, TrimmedEmbedding
 from maner_core.model_card import SETTINGS, TrainingData, write_settings
 from maner_core.spans import iob2_tags
+from maner_core.whole_folder import written_whole
 
 if TYPE_CHECKING:
     from maner_core.training import TrainReport
@@ -59,11 +57,9 @@ def save_checkpoint(
     """Write `tagger` to `folder`, replacing what is there, by way of a temporary name beside it.
 
     `cache`: where the bundled backbone is kept, needed to put back the rows that the training left out. `data`: for the card.
-    `entities`: those trained on, for an analysis.
+    `entities`: those trained on, for an analysis. Raises RunFailed when the disk does not take it.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unfinished-"))
-    try:
+    with written_whole(folder) as unfinished:
         if tagger.adapter is None:
             _save_whole(unfinished, tagger, cache)
         else:
@@ -83,10 +79,6 @@ def save_checkpoint(
         write_settings(unfinished, settings)
         if entities is not None:
             entities.write(unfinished)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(unfinished, folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _save_whole(folder: Path, tagger: Tagger, cache: Path | None) -> None:

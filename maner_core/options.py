@@ -1,7 +1,9 @@
 """What the options of the commands mean together, and what of it is refused. No torch here."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from maner_core.errors import InvalidConfig, InvalidInput
@@ -50,6 +52,18 @@ def check_text(adaptation: str, text: Sequence[Path] | None) -> None:
 
 
 def check_out(out: Path) -> None:
-    """Refuse a place in which something lies: saving replaces the whole folder."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InvalidInput(f"{out} is already there and not an empty folder; choose another --out or remove it first")
+    """Refuse a place in which something lies, for saving replaces the whole folder, and one that cannot be written.
+
+    Makes the folder above it, and tries there what saving will do after the long work.
+    """
+    try:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise InvalidInput(
+                f"{out} is already there and not an empty folder; choose another --out or remove it first"
+            )
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=out.parent, prefix=".unfinished-") as unfinished:
+            if out.exists():
+                os.replace(unfinished, out)  # fails where it is a link, a mounted disk or the folder we are in
+    except OSError as error:
+        raise InvalidInput(f"{out} cannot be written ({error.strerror}); choose another --out") from None

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from encoders import FAST, HIDDEN, LABELS, SENTENCES, SPANS, TINY_ENCODERS, tiny_bert, tiny_xlmr
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from maner_core.adaptation import adapt
@@ -206,6 +207,29 @@ def test_progress_counts_every_step_and_the_record_says_what_was_done(bert: Path
     record = json.loads((tmp_path / "adapted" / ADAPTATION_RECORD).read_text(encoding="utf-8"))
     assert TrainConfig.from_dict(record["config"]) == config
     assert record["report"]["loss"] == report.loss
+
+
+@pytest.mark.parametrize(
+    ("writer", "error"),
+    [
+        ("transformers.PreTrainedModel", SafetensorError("I/O error: No space left on device")),
+        ("transformers.PreTrainedTokenizerFast", Exception("No space left on device (os error 28)")),
+    ],
+)
+def test_a_save_that_fails_says_so_and_leaves_the_old_backbone_and_nothing_else(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writer: str, error: Exception
+) -> None:
+    def disk_full(*_: object, **__: object) -> None:
+        raise error
+
+    adapt(TEXT, fast(bert, mlm_steps=1), tmp_path / "adapted")
+    monkeypatch.setattr(f"{writer}.save_pretrained", disk_full)
+    with pytest.raises(
+        RunFailed, match=r"adapted cannot be written \(.*No space left on device.*\); make room on its disk"
+    ):
+        adapt(TEXT, fast(bert, mlm_steps=1), tmp_path / "adapted")
+    assert list(tmp_path.iterdir()) == [tmp_path / "adapted"]
+    assert load_masked_lm(str(tmp_path / "adapted"))[1]
 
 
 def test_progress_may_stop_the_adaptation_and_nothing_is_left_behind(bert: Path, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ TORCH_MODULES = {
     "processes",
     "recomputation",
     "training",
+    "whole_folder",
 }
 
 MODULES = sorted([ROOT / "app.py", *(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))])

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 from encoders import FAST, LABELS, SENTENCES, SPANS, TINY_ENCODERS, random_tagger, tiny_bert, tiny_modernbert
+from safetensors import SafetensorError
 from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
 
 from maner_core import checkpoints
 from maner_core.backbones import quiet_transformers
 from maner_core.checkpoints import load_checkpoint, save_checkpoint
 from maner_core.encoding import INPUT_SCHEMES
-from maner_core.errors import NoCheckpoint
+from maner_core.errors import NoCheckpoint, RunFailed
 from maner_core.inference import Tagger
 from maner_core.model_card import PLAIN_SYSTEMS, TrainingData
 from maner_core.spans import iob2_tags
@@ -143,16 +144,17 @@ def test_saving_again_replaces_the_checkpoint(trained: Path, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [folder]
 
 
-def test_a_save_that_fails_leaves_the_old_checkpoint_and_nothing_else(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), SafetensorError("No space left on device")])
+def test_a_save_that_fails_says_so_and_leaves_the_old_checkpoint_and_nothing_else(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def disk_full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise error
 
     tagger = Tagger.load(trained, device="cpu")
     folder = saved(tagger, tmp_path / "run")
     monkeypatch.setattr(checkpoints, "save_file", disk_full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(RunFailed, match=r"run cannot be written \(.*No space left on device\); make room on its disk"):
         saved(tagger, folder)
     assert list(tmp_path.iterdir()) == [folder]
     assert Tagger.load(folder).predict(SENTENCES)[0].tags

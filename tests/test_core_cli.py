@@ -1,5 +1,6 @@
 """`python -m maner_core`: train, predict and evaluate on two-column CoNLL, and the reader behind them."""
 
+import itertools
 import json
 import os
 import re
@@ -253,6 +254,28 @@ def test_train_never_replaces_a_folder_in_which_something_lies(place: Path, caps
     assert main(train_words(place, ".", "--steps", "1")) == 1
     assert "is already there and not an empty folder; choose another --out" in capsys.readouterr().err
     assert sorted(place.iterdir()) == before
+
+
+def test_train_and_adapt_find_out_before_the_long_work_that_a_place_cannot_be_written(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    adapt = ["adapt", "--text", "no such file", "--backbone", "no such backbone"]
+    train = [*train_words(place, "never"), "--train", "no such file"]
+    for words, out in itertools.product((adapt, train), ("file/run", "link", "n" * 300)):
+        assert main([*words, "--out", str(tmp_path / out)]) == 1
+        output = capsys.readouterr()
+        assert re.fullmatch(rf"error: {tmp_path / out} cannot be written \(.+\); choose another --out\n", output.err)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder", "link"]
+
+
+def test_the_folder_above_a_new_checkpoint_need_not_be_there(place: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for out in ("new/run", "empty"):
+        assert main([*train_words(place, "never", "--steps", "1"), "--out", str(tmp_path / out)]) == 0
+        assert (tmp_path / out / "maner.json").is_file()
 
 
 def test_a_file_without_entities_needs_labels_by_name(
