@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from math import ceil
+from math import ceil, isfinite
 from typing import Any
 
 from maner_core.encoding import MIN_WINDOW
@@ -12,6 +12,8 @@ ADAPTATION_RECORD = "adaptation.json"
 """The file in an adapted backbone that says what it was made of: the TrainConfig, the report, versions."""
 ADAPTATIONS = ("none", "before", "beside")
 """When hidden words of unlabelled text are guessed."""
+SEEDS = 2**32
+"""So many seeds there are: numpy takes no other."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,9 @@ class TrainConfig:
     """Peak learning rate of these matrices, which start from nothing."""
 
     def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if isinstance(value, float) and not isfinite(value):
+                raise InvalidConfig(f"{name} is {value}; it must be a finite number")
         positive = (
             "batch_size",
             "max_length",
@@ -141,6 +146,12 @@ class TrainConfig:
         ):
             if not 0 <= getattr(self, name) <= 1:
                 raise InvalidConfig(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
+        if self.encoder_dropout > 1:
+            raise InvalidConfig(
+                f"encoder_dropout is {self.encoder_dropout}; it must lie between 0 and 1, or be negative to stay as pretrained"
+            )
+        if not 0 <= self.seed < SEEDS:
+            raise InvalidConfig(f"seed is {self.seed}; it must lie between 0 and {SEEDS - 1}")
         if self.adaptation not in ADAPTATIONS:
             raise UnknownName(f"there is no adaptation {self.adaptation!r}; choose one of {', '.join(ADAPTATIONS)}")
         if self.adaptation == "beside" and not self.trim_vocabulary:

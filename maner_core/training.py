@@ -22,7 +22,7 @@ from maner_core.backbones import load_encoder, load_masked_lm, load_tokenizer
 from maner_core.batches import in_parts, random_batches
 from maner_core.calibration import Calibration
 from maner_core.checkpoints import save_checkpoint
-from maner_core.config import TrainConfig
+from maner_core.config import SEEDS, TrainConfig
 from maner_core.devices import (
     best_device,
     has_bfloat16,
@@ -143,7 +143,7 @@ def _train_until_it_learns(
     best: tuple[Tagger, TrainReport] | None = None
     started = time.perf_counter()
     for restart in range(config.max_restarts + 1):
-        attempt = replace(config, seed=config.seed + restart)
+        attempt = replace(config, seed=(config.seed + restart) % SEEDS)
         tagger, report = _train_where_it_fits(sentences, spans, labels, text, attempt, on_progress, cache)
         # A training whose loss is no number is worse than any other, whatever its tagger happens to predict.
         if best is None or _success(report) > _success(best[1]):

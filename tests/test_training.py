@@ -428,6 +428,12 @@ def test_a_training_that_did_not_take_is_repeated_with_another_seed_and_the_best
     assert (report.loss, report.train_f1) == outcomes[kept]
 
 
+def test_after_the_largest_seed_comes_the_smallest(bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainings = Outcomes(monkeypatch, (0.9, 0.20), (0.1, 0.95))
+    train(SENTENCES, SPANS, LABELS, fast(bert, seed=2**32 - 1, min_train_f1=0.9), tmp_path / "run")
+    assert trainings.seeds == [2**32 - 1, 0]
+
+
 @pytest.mark.parametrize(
     ("sentences", "spans", "error", "reason"),
     [
@@ -521,6 +527,15 @@ def test_a_configuration_survives_json(name: str) -> None:
     [
         ({"batch_size": 0}, "batch_size is 0; it must be greater than 0"),
         ({"learning_rate": -1e-4}, "learning_rate is -0.0001; it must be greater than 0"),
+        ({"learning_rate": math.nan}, "learning_rate is nan; it must be a finite number"),
+        ({"epochs": math.inf}, "epochs is inf; it must be a finite number"),
+        ({"encoder_dropout": -math.inf}, "encoder_dropout is -inf; it must be a finite number"),
+        (
+            {"encoder_dropout": 2.0},
+            "encoder_dropout is 2.0; it must lie between 0 and 1, or be negative to stay as pretrained",
+        ),
+        ({"seed": -1}, "seed is -1; it must lie between 0 and 4294967295"),
+        ({"seed": 2**32}, "seed is 4294967296; it must lie between 0 and 4294967295"),
         ({"head_learning_rate": 0}, "head_learning_rate is 0"),
         ({"clip_norm": 0.0}, "clip_norm is 0.0"),
         ({"epochs": -1}, "epochs is -1; it must not be negative"),
