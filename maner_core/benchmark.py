@@ -109,7 +109,8 @@ def run_grid(grid: Grid, out: Path, *, show_progress: bool = True) -> Outcome:
     Raises InvalidInput where a set cannot be read or `out` is in use; what goes wrong in a run is kept with the run.
     """
     sets = read_sets(grid.places)
-    jobs, left_out = list(_jobs(grid, sets)), _too_small(grid, sets)
+    jobs = list({job.cell: job for job in _jobs(grid, sets)}.values())  # what is named twice is one run
+    left_out = _too_small(grid, sets)
     if not jobs:
         raise InvalidInput(f"no set has enough training sentences: {'; '.join(left_out)}")
     with _alone(out):
@@ -180,7 +181,7 @@ def _too_small(grid: Grid, sets: Sequence[NerSet]) -> list[str]:
     lines = []
     for ner_set in sets:
         n = len(ner_set.train.sentences)
-        missing = [str(size) for size in grid.sizes if size > n]
+        missing = [str(size) for size in dict.fromkeys(grid.sizes) if size > n]
         if missing:
             lines.append(f"{ner_set.name} has {n:,} training sentences, so the size {', '.join(missing)} is left out")
     return lines

@@ -120,8 +120,8 @@ def append_run(file: Path, run: Run) -> None:
 def read_runs(file: Path) -> dict[Cell, Run]:
     """The last run of each cell, in the order in which the cells first came; nothing where there is no file.
 
-    A last line without its end, which a killed process leaves, counts as not there. Raises FormatError on any other
-    line that is none of these.
+    One that failed stands for its cell only where none succeeded. A last line without its end, which a killed process
+    leaves, counts as not there. Raises FormatError on any other line that is none of these.
     """
     if not file.exists():
         return {}
@@ -130,7 +130,8 @@ def read_runs(file: Path) -> dict[Cell, Run]:
     for number, line in enumerate(whole.decode("utf-8", "replace").split("\n"), 1):
         if line:
             run = _run(file, number, line)
-            runs[run.cell] = run
+            if not run.failed or runs.get(run.cell, run).failed:
+                runs[run.cell] = run
     return runs
 
 

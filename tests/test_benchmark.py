@@ -21,7 +21,7 @@ from maner_core import conll
 from maner_core.__main__ import main
 from maner_core.benchmark import PAPER_SEEDS, Grid, choose_seeds, draw, parse_overrides
 from maner_core.benchmark_report import as_markdown, make_blocks
-from maner_core.benchmark_runs import Cell, Run, pack_counts, read_runs, recipe_hash, unpack_counts
+from maner_core.benchmark_runs import Cell, Run, append_run, pack_counts, read_runs, recipe_hash, unpack_counts
 from maner_core.benchmark_statistics import gain_draws, gains, grand_means, scores, two_sided_p
 from maner_core.config import TrainConfig
 from maner_core.errors import FormatError, InvalidConfig, UnknownName
@@ -118,6 +118,15 @@ def test_what_is_there_is_not_run_again_and_a_larger_grid_adds_to_it(
     assert main([*words, "--system", "maner", "--set", "batch_size=2"]) == 0
     assert json.loads(capsys.readouterr().out)["made"] == 1
     assert [run["config"]["batch_size"] for run in lines_of(tmp_path)] == [8, 8, 2]
+
+
+def test_what_is_named_twice_is_run_once(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--data", "data/toy/swa", "--backbone", "backbone,backbone", "--system", "sner", "--system", "sner,sner"]
+    words += ["--size", "4,600", "--size", "4", "--size", "600", "--seed", "1,1", *QUICK]
+    assert main(["benchmark", *words, "--out", str(tmp_path), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["made"], result["already_there"], len(lines_of(tmp_path))) == (1, 0, 1)
+    assert result["left_out"] == ["toy/swa has 8 training sentences, so the size 600 is left out"]
 
 
 def test_a_killed_benchmark_goes_on_where_it_was(place: Path, tmp_path: Path) -> None:
@@ -468,6 +477,15 @@ def test_f1_against_size_is_one_table() -> None:
     assert "## F1 against training size: default, bundled" in report
     assert "| toy/swa | 200 | 62.5 ± 17.7 | 75.0 |" in report
     assert "| toy/yor | 200 | not run | not run |" in report
+
+
+def test_a_failed_run_takes_the_place_of_none_but_a_failed_one(tmp_path: Path) -> None:
+    good, other = run_of("swa", "sner", 1, HALF), run_of("swa", "sner", 1, ALL)
+    failures = [replace(good, error=reason) for reason in ("the first", "the second")]
+    file = tmp_path / "runs.jsonl"
+    for run, kept in zip([*failures, good, failures[0], other], [*failures, good, good, other], strict=True):
+        append_run(file, run)
+        assert read_runs(file) == {good.cell: kept}
 
 
 def test_a_line_that_is_no_run_is_named(tmp_path: Path) -> None:
