@@ -29,6 +29,8 @@ def train_lines(result: dict[str, Any]) -> list[str]:
             f"  Temperature {calibration['temperature']:.2f} from {calibration['folds']} trainings without a part of them: "
             f"calibration error of words {calibration['ece']:.3f}, with it {calibration['ece_calibrated']:.3f}."
         )
+    if result["uncalibrated"]:
+        lines.append(f"  No temperature was fitted: {result['uncalibrated']}.")
     if result["train_f1"] < result["config"]["min_train_f1"]:
         lines.append("  It has not learned even these sentences; train longer, and check their labels.")
     return lines + (measure_lines(result["test"]) if "test" in result else [])

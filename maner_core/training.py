@@ -78,6 +78,8 @@ class TrainReport:
     """Sub-words that went through the network at once; less than configured where memory was short."""
     calibration: Calibration | None = None
     """The temperature and what it is good for, with TrainConfig.calibration_folds."""
+    uncalibrated: str = ""
+    """Why there is none although it was asked for."""
 
 
 OnProgress = Callable[[Progress], None]
@@ -116,11 +118,19 @@ def train(
         tagger, report = _train_until_it_learns(
             sentences, spans, labels, text, config_here, _share(on_progress, 0, config.calibration_folds + 1), cache
         )
+        if not math.isfinite(report.loss):
+            raise RunFailed(
+                f"the loss became {report.loss} in each of {report.restarts + 1} trainings; lower the learning rate"
+            )
         if config.calibration_folds:
-            started = time.perf_counter()
-            tagger.calibration = _calibrate(sentences, spans, labels, text, config_here, folder, on_progress, cache)
+            started, uncalibrated = time.perf_counter(), ""
+            learned = replace(config_here, seed=report.seed)
+            try:
+                tagger.calibration = _calibrate(sentences, spans, labels, text, learned, folder, on_progress, cache)
+            except _NotLearned as failure:
+                uncalibrated = str(failure)
             seconds = report.seconds + time.perf_counter() - started
-            report = replace(report, calibration=tagger.calibration, seconds=seconds)
+            report = replace(report, calibration=tagger.calibration, uncalibrated=uncalibrated, seconds=seconds)
         return_freed_memory()  # before the whole vocabulary is put back
         if processes.first:
             data, entities = TrainingData.of(sentences, spans), EntityForms.of(sentences, spans)
@@ -138,7 +148,10 @@ def _train_until_it_learns(
     on_progress: OnProgress | None,
     cache: Path | None,
 ) -> tuple[Tagger, TrainReport]:
-    """The first training that has learned its own sentences, or the best of those that may be tried."""
+    """The first training that has learned its own sentences, or the best of those that may be tried.
+
+    Each tells of its progress from the first step on. The loss of the best is no number where that of all is none.
+    """
     return_freed_memory()  # of the tagger this process may have used before
     best: tuple[Tagger, TrainReport] | None = None
     started = time.perf_counter()
@@ -152,10 +165,12 @@ def _train_until_it_learns(
             break
     assert best is not None
     tagger, report = best
-    if not math.isfinite(report.loss):
-        raise RunFailed(f"the loss became {report.loss} in each of {restart + 1} trainings; lower the learning rate")
     seconds, memory = time.perf_counter() - started, peak_memory(tagger.device)
     return tagger, replace(report, restarts=restart, seconds=seconds, peak_memory_bytes=memory)
+
+
+class _NotLearned(RunFailed):
+    """A training without one part of the sentences has not learned the others, so it says nothing of a tagger that has."""
 
 
 def _calibrate(
@@ -168,18 +183,27 @@ def _calibrate(
     on_progress: OnProgress | None,
     cache: Path | None,
 ) -> Calibration | None:
+    """As `calibrate_by_folds`. Raises _NotLearned where no repetition helps a training."""
     folds = config.calibration_folds
 
     def part(fold: int, its: Sequence[Sequence[str]], its_spans: Sequence[Sequence[Span]], place: Path) -> None:
         tell = _share(on_progress, fold + 1, folds + 1)
-        tagger, report = _train_where_it_fits(its, its_spans, labels, text, config, tell, cache)
+        tagger, report = _train_until_it_learns(its, its_spans, labels, text, config, tell, cache)
+        if _success(report) < config.min_train_f1:
+            raise _NotLearned(
+                f"training {fold + 1} of {folds} without a part of the sentences has not learned the others (F1 "
+                f"{report.train_f1:.3f}, loss {report.loss:.3f})"
+            )
         save_checkpoint(place, tagger, config, report, cache)
 
     return calibrate_by_folds(sentences, spans, labels, folds, part, folder, config.seed, cache)
 
 
 def _share(on_progress: OnProgress | None, before: int, trainings: int) -> OnProgress | None:
-    """What tells of one training among several of like length as of a part of the whole; `before` of them are done."""
+    """What tells of one training among several of like length as of a part of the whole; `before` of them are done.
+
+    One that is repeated tells of the same part once more.
+    """
     if on_progress is None or trainings == 1:
         return on_progress
     started = time.perf_counter()

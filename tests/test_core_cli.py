@@ -131,11 +131,17 @@ def test_adapt_writes_a_backbone_that_train_takes(place: Path, capsys: pytest.Ca
 
 
 def test_train_fits_a_temperature_when_asked_to(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(train_words(place, "calibrated", "--steps", "2", "--calibration-folds", "2")) == 0
+    words = ["--steps", "2", "--calibration-folds", "2", "--set"]
+    assert main(train_words(place, "calibrated", *words, "min_train_f1=0")) == 0
     told = capsys.readouterr().out.splitlines()[1]
     assert re.match(
         r"  Temperature \d\.\d\d from 2 trainings without a part of them: calibration error of words 0\.\d{3}, with",
         told,
+    )
+    assert main(train_words(place, "unsure", *words, "min_train_f1=1")) == 0
+    told = capsys.readouterr().out.splitlines()[1]
+    assert told.startswith(
+        "  No temperature was fitted: training 1 of 2 without a part of the sentences has not learned"
     )
     assert main(train_words(place, "refused", "--calibration-folds", "1")) == 1
     assert "calibration_folds is 1; it must be 0 or at least 2" in capsys.readouterr().err

@@ -428,6 +428,33 @@ def test_a_training_that_did_not_take_is_repeated_with_another_seed_and_the_best
     assert (report.loss, report.train_f1) == outcomes[kept]
 
 
+def test_trainings_for_a_temperature_start_from_the_seed_that_learned_and_are_repeated_too(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed, learned = (math.nan, 0.20), (0.1, 0.95)
+    trainings = Outcomes(monkeypatch, failed, learned, failed, learned, learned)
+    config = fast(bert, seed=40, min_train_f1=0.9, calibration_folds=2, min_steps=2, max_steps=2)
+    heard: list[Progress] = []
+    report = train(SENTENCES, SPANS, LABELS, config, tmp_path / "run", heard.append)
+    assert trainings.seeds == [40, 41, 41, 42, 41]
+    assert [(progress.step, progress.steps) for progress in heard] == [(i, 6) for i in (1, 2, 1, 2, 3, 4, 3, 4, 5, 6)]
+    assert report.calibration is not None
+    assert (report.calibration.folds, report.uncalibrated) == (2, "")
+
+
+def test_a_training_that_failed_sets_no_temperature(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainings = Outcomes(monkeypatch, (0.1, 0.95), (0.1, 0.95), (0.9, 0.20), (math.nan, 1.00))
+    config = fast(bert, seed=40, min_train_f1=0.9, calibration_folds=2, min_steps=2, max_steps=2)
+    report = train(SENTENCES, SPANS, LABELS, config, tmp_path / "run")
+    assert trainings.seeds == [40, 40, 40, 41]
+    reason = "training 2 of 2 without a part of the sentences has not learned the others (F1 0.200, loss 0.900)"
+    assert (report.calibration, report.uncalibrated) == (None, reason)
+    assert Tagger.load(tmp_path / "run").temperature == 1.0
+    assert list(tmp_path.iterdir()) == [tmp_path / "run"]
+
+
 def test_after_the_largest_seed_comes_the_smallest(bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trainings = Outcomes(monkeypatch, (0.9, 0.20), (0.1, 0.95))
     train(SENTENCES, SPANS, LABELS, fast(bert, seed=2**32 - 1, min_train_f1=0.9), tmp_path / "run")
