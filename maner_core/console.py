@@ -24,6 +24,11 @@ def train_lines(result: dict[str, Any]) -> list[str]:
         f"{result['device']}, F1 on these sentences {result['train_f1']:.3f}.",
         *_repaired(result),
     ]
+    if result["restarts"]:
+        lines.append(
+            f"  Trained {result['restarts'] + 1} times, each time with another seed, because it had not learned these "
+            f"sentences; this is the best, with seed {result['seed']}."
+        )
     if calibration := result["calibration"]:
         lines.append(
             f"  Temperature {calibration['temperature']:.2f} from {calibration['folds']} trainings without a part of them: "

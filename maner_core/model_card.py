@@ -152,6 +152,7 @@ def render(settings: Settings) -> str:
         "system": f"{config['system']}: {_SYSTEMS[config['system']]}",
         "backbone": _backbone(settings["backbone"]),
         "training": f"{report['steps']:,} steps, {report['seconds']:.0f} s on {report['device']}, seed {report['seed']}",
+        "repetitions": _repetitions(report["restarts"]),
         "versions": ", ".join(f"{name} {version}" for name, version in settings["versions"].items())
         + f", checkpoint format {settings['format']}",
         "SHA-256 of the sentence ids": data.get("ids_sha256", ""),
@@ -169,6 +170,15 @@ def _f1(evaluation: dict[str, Any] | None) -> str:
     return (
         f"{evaluation['f1']:.3f} ({evaluation['f1_low']:.3f} to {evaluation['f1_high']:.3f} with 95% confidence) on "
         f"{evaluation['sentences']:,} sentences of {evaluation['of']}"
+    )
+
+
+def _repetitions(restarts: int) -> str:
+    """Nothing where the first training was good enough."""
+    return (
+        f"{restarts}, with other seeds: a training had not learned its own sentences; this is the best"
+        if restarts
+        else ""
     )
 
 

@@ -75,7 +75,10 @@ def test_train_reports_labels_steps_and_test_score_as_json(place: Path, capsys: 
 
 def test_train_tells_people_what_came_of_it(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(train_words(place, "told", "--epochs", "3", "--test", str(place / "train.conll"))) == 0
-    first, warning, second, *rest = capsys.readouterr().out.splitlines()
+    first, repeated, warning, second, *rest = capsys.readouterr().out.splitlines()
+    assert repeated.startswith(
+        "  Trained 2 times, each time with another seed, because it had not learned these sentences"
+    )
     assert warning == "  It has not learned even these sentences; train longer, and check their labels."
     assert re.match(r".*told written: maner trained on 8 sentences \(LOC, PER\), 3 steps in \d+ s on c", first)
     assert re.match(r"F1 0\.\d{3} \(0\.\d{3} to [01]\.\d{3} with 95% confidence\) on 8 sentences of .*, 10 ent", second)
@@ -130,6 +133,19 @@ def test_adapt_writes_a_backbone_that_train_takes(place: Path, capsys: pytest.Ca
     assert "is already there and not an empty folder" in capsys.readouterr().err
 
 
+def test_train_says_that_it_was_repeated_and_which_seed_was_kept(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--steps", "2", "--seed", "7", "--set", "max_restarts=2", "--set"]
+    assert main(train_words(place, "repeated", *words, "min_train_f1=1")) == 0
+    seed = json.loads((place / "repeated" / "maner.json").read_text(encoding="utf-8"))["report"]["seed"]
+    told = capsys.readouterr().out
+    assert "  Trained 3 times, each time with another seed, because it had not learned these sentences; " in told
+    assert f"; this is the best, with seed {seed}.\n" in told
+    assert main(train_words(place, "once", *words, "min_train_f1=0")) == 0
+    assert "Trained" not in capsys.readouterr().out
+
+
 def test_train_fits_a_temperature_when_asked_to(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--steps", "2", "--calibration-folds", "2", "--set"]
     assert main(train_words(place, "calibrated", *words, "min_train_f1=0")) == 0
@@ -138,7 +154,7 @@ def test_train_fits_a_temperature_when_asked_to(place: Path, capsys: pytest.Capt
         r"  Temperature \d\.\d\d from 2 trainings without a part of them: calibration error of words 0\.\d{3}, with",
         told,
     )
-    assert main(train_words(place, "unsure", *words, "min_train_f1=1")) == 0
+    assert main(train_words(place, "unsure", *words, "min_train_f1=1", "--set", "max_restarts=0")) == 0
     told = capsys.readouterr().out.splitlines()[1]
     assert told.startswith(
         "  No temperature was fitted: training 1 of 2 without a part of the sentences has not learned"

@@ -24,7 +24,7 @@ SETTINGS: Settings = {
     "format": 1,
     "labels": ["PER", "LOC"],
     "config": {"system": "maner", "lora_rank": 0},
-    "report": {"train_f1": 0.9876, "steps": 1234, "seconds": 61.7, "device": "cpu", "seed": 7},
+    "report": {"train_f1": 0.9876, "steps": 1234, "seconds": 61.7, "device": "cpu", "seed": 7, "restarts": 0},
     "data": {"sentences": 1000, "words": 20000, "entities": 1500, "sentences_sha256": "abc"},
     "backbone": {"name": "xlm-roberta-base", "hub_id": "xlm-roberta-base", "licence": ""},
     "versions": {"torch": "2.0", "transformers": "5.0"},
@@ -60,6 +60,12 @@ def test_a_card_of_a_final_training_says_that_no_estimate_is_left() -> None:
     assert rows(card)["F1"] == "trained on the evaluation sentences too: no estimate of its F1 is left"
     assert rows(card)["trained on"].endswith("1,500 entities; 200 of the sentences were for evaluation")
     assert "confidence" not in card
+
+
+def test_a_card_says_that_a_training_was_repeated() -> None:
+    table = rows(render(SETTINGS | {"report": SETTINGS["report"] | {"restarts": 2, "seed": 9}}))
+    assert table["repetitions"].startswith("2, with other seeds: a training had not learned its own sentences")
+    assert table["training"].endswith("seed 9")
 
 
 def test_a_card_tells_f1_with_its_interval_language_and_project() -> None:

@@ -30,7 +30,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Store) -> Path:
     return session.current_settings().home
 
 
-def finish(store: Store, project: Project, home: Path, right: int, served: bool = True) -> Run:
+def finish(
+    store: Store, project: Project, home: Path, right: int, served: bool = True, report: dict[str, int] | None = None
+) -> Run:
     """A run that reads the first `right` evaluation sentences as people did and calls all of the others one name."""
     asked = {"system": "maner", "backbone": "bundled", "epochs": 20.0, "seed": 5}
     run = store.start_run(project.id, 1, {"preset": "default", "train": asked}, 5, store.max_seq(project.id), 20)
@@ -41,7 +43,7 @@ def finish(store: Store, project: Project, home: Path, right: int, served: bool 
     store.save_predictions(run.id, [RunPrediction(*item) for item in found.items()])
     (home / "runs" / str(run.id)).mkdir(parents=True)
     why = "It is not significantly worse." if served else "Run 1 goes on serving."
-    store.finish_run(run.id, {"seconds": {"training": 61.0}}, f"runs/{run.id}", served, why)
+    store.finish_run(run.id, {"seconds": {"training": 61.0}, "train": report or {}}, f"runs/{run.id}", served, why)
     return store.run(run.id)
 
 
@@ -69,6 +71,13 @@ def test_a_lead_sees_data_recipe_curve_point_time_and_reason_of_a_run(
     assert "training 1 min" in said
     assert "**F1** 100.0 % (95 %: 100.0 to 100.0)" in said
     assert "not significantly worse" in said
+
+
+def test_a_run_that_was_repeated_shows_the_seed_of_its_weights(store: Store, project: Project, home: Path) -> None:
+    finish(store, project, home, right=20)
+    assert "attempt 1, seed 5\n" in text(open_page())
+    finish(store, project, home, right=20, report={"seed": 6, "restarts": 1})
+    assert "attempt 1, seed 6, repeated 1 time\n" in text(open_page())
 
 
 def test_what_a_run_learned_from_is_kept_under_a_name_and_called_by_it(

@@ -138,7 +138,7 @@ def _facts(run: Run, metrics: Mapping[str, Any], frozen: Sequence[str]) -> None:
     lines = [
         f"**Learned from** {counted(run.n_train, 'labelled sentence')}: everything up to annotation {run.watermark}"
         + (f", which is the snapshot {plain(', '.join(frozen))}" if frozen else ""),
-        f"**Round** {run.round}, attempt {run.attempt}, seed {run.seed}",
+        f"**Round** {run.round}, attempt {run.attempt}, {_seed(run)}",
         f"**Began** {run.started_at:%d %B %Y, %H:%M} UTC" + (f", took {_time(run)}" if run.finished_at else ""),
     ]
     seconds: dict[str, float] = run.metrics.get("seconds", {})
@@ -154,6 +154,13 @@ def _facts(run: Run, metrics: Mapping[str, Any], frozen: Sequence[str]) -> None:
         lines.append(f"**Chosen** {in_words(run.metrics['quick'])}")
     lines.append(f"**Why** {plain(run.failure or run.message)}")
     st.markdown("\n".join(f"- {line}" for line in lines))
+
+
+def _seed(run: Run) -> str:
+    """The seed that the weights come from, which is another than the run's where a training was repeated."""
+    report = run.metrics.get("train", {})
+    restarts = report.get("restarts", 0)
+    return f"seed {report.get('seed', run.seed)}" + (f", repeated {counted(restarts, 'time')}" if restarts else "")
 
 
 def _freeze(store: Store, project: Project, run: Run) -> None:
