@@ -2,12 +2,16 @@
 
 from typing import Any
 
+import torch
+from torch.nn import functional
 from transformers import AutoModelForMaskedLM
 
 from maner_core.encoding import special_ids
 from maner_core.errors import UnsupportedBackbone
 from maner_core.model import LAYER_NAME
 
+_TOLERANCE = 0.01
+"""Of the standard deviation of the states: far above what rounding does, far below what a sub-word more does."""
 _REMEDY = "choose a masked language model such as xlm-roberta-base"
 
 
@@ -52,4 +56,30 @@ def check_vocabulary(encoder: Any, tokenizer: Any) -> None:
     if len(tokenizer) > rows:
         raise UnsupportedBackbone(
             f"its tokenizer has {len(tokenizer)} sub-words, its encoder embeddings for {rows}; the two do not belong together"
+        )
+
+
+@torch.no_grad()
+def check_reading(encoder: Any) -> None:
+    """Raises UnsupportedBackbone unless the encoder reads sub-words and nothing else, and the same of them beside padding.
+
+    Sentences of a batch are padded to the length of the longest: what a tagger says of one must not depend on the others.
+    """
+    rows = encoder.get_input_embeddings().num_embeddings
+    padding = (getattr(encoder.config, "pad_token_id", None) or 0) % rows
+    ids = torch.tensor([[padding + 1, padding + 2, padding + 3]]) % rows
+    mask = torch.ones_like(ids)
+    padded_ids, padded_mask = functional.pad(ids, (0, 2), value=padding), functional.pad(mask, (0, 2))
+    try:
+        alone = encoder(input_ids=ids, attention_mask=mask).last_hidden_state  # (1, 3, hidden)
+        padded = encoder(input_ids=padded_ids, attention_mask=padded_mask).last_hidden_state  # (1, 5, hidden)
+    except (AttributeError, TypeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UnsupportedBackbone(
+            f"{encoder.config.model_type} does not read sub-words alone ({reason}); {_REMEDY}"
+        ) from error
+    if (padded[:, :3] - alone).abs().max() > _TOLERANCE * alone.std():
+        raise UnsupportedBackbone(
+            f"{encoder.config.model_type} reads padding as if it were text, so that what it says of a sentence would depend "
+            f"on the sentences beside it; {_REMEDY}"
         )

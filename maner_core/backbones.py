@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 from huggingface_hub import try_to_load_from_cache
+from huggingface_hub.errors import StrictDataclassError
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
@@ -39,7 +40,7 @@ from transformers import (
 from transformers.utils import logging
 
 from maner_core.attention import use_fast_attention
-from maner_core.backbone_checks import check_kind, check_tokenizer, check_vocabulary, check_weights
+from maner_core.backbone_checks import check_kind, check_reading, check_tokenizer, check_vocabulary, check_weights
 from maner_core.config import ADAPTATION_RECORD
 from maner_core.errors import UnsupportedBackbone
 from maner_core.hub import BUNDLED, find_backbone
@@ -103,7 +104,8 @@ def load_encoder(name: str, cache: Path | None = None) -> Any:
         check_weights(encoder, set(info["missing_keys"]))
         if (Path(source) / "maner.json").is_file():  # a checkpoint of a tagger, to be trained on
             take_back_norm(encoder, Path(source) / "model.safetensors")
-    use_fast_attention(encoder)
+        use_fast_attention(encoder)
+        check_reading(encoder)
     return encoder
 
 
@@ -146,7 +148,8 @@ def load_masked_lm(name: str, cache: Path | None = None) -> tuple[Any, bool]:
     source = _source(name, cache)
     with _named(name), quiet_transformers():
         model, info = AutoModelForMaskedLM.from_pretrained(source, dtype=torch.float32, output_loading_info=True)
-    use_fast_attention(model)
+        use_fast_attention(model)
+        check_reading(model.base_model)
     return model, not info["missing_keys"]
 
 
@@ -161,12 +164,17 @@ def _named(name: str) -> Iterator[None]:
         yield
     except UnsupportedBackbone as error:
         raise UnsupportedBackbone(f"{name!r} cannot be the backbone: {error}") from error
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError, StrictDataclassError) as error:
         raise UnsupportedBackbone(
-            f"the backbone {name!r} cannot be loaded ({reason}); give {BUNDLED!r}, a model id of the hub that this machine "
-            "can reach, or a folder that holds one"
+            f"the backbone {name!r} cannot be loaded ({in_one_line(error)}); give {BUNDLED!r}, a model id of the hub that this "
+            "machine can reach, or a folder that holds one"
         ) from error
+
+
+def in_one_line(error: Exception) -> str:
+    """What an error of `transformers` says: its first line, or the last of a configuration's with a value of a wrong type."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1].strip() if isinstance(error, StrictDataclassError) else lines[0]
 
 
 @contextmanager

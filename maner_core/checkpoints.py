@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -20,7 +21,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from maner_core.attention import use_fast_attention
 from maner_core.backbone_checks import check_vocabulary
-from maner_core.backbones import load_backbone, load_encoder, origin_of, quiet_transformers, without_pooler
+from maner_core.backbones import in_one_line, load_backbone, load_encoder, origin_of, quiet_transformers, without_pooler
 from maner_core.calibration import Calibration
 from maner_core.config import TrainConfig
 from maner_core.devices import return_freed_memory
@@ -43,6 +44,17 @@ _WEIGHTS = "model.safetensors"
 _HEAD = "classifier"
 _FILES = (SETTINGS, _WEIGHTS, "config.json", "tokenizer.json")
 _ADAPTER_FILES = (SETTINGS, ADAPTER_WEIGHTS, ADAPTER_SETTINGS)
+_DAMAGE = (
+    OSError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    SafetensorError,
+    StrictDataclassError,
+    InvalidInput,
+)
+"""What loading raises of files that are damaged or do not belong together."""
 
 
 def save_checkpoint(
@@ -131,9 +143,8 @@ def load_checkpoint(folder: Path, cache: Path | None = None) -> Tagger:
         return Tagger(model.eval(), words, labels, config, calibration, adapter)
     except KeyError as error:
         raise NoCheckpoint(f"the checkpoint {folder} is damaged ({error} is missing); train it again") from error
-    except (OSError, ValueError, TypeError, AttributeError, RuntimeError, SafetensorError, InvalidInput) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise NoCheckpoint(f"the checkpoint {folder} is damaged ({reason}); train it again") from error
+    except _DAMAGE as error:
+        raise NoCheckpoint(f"the checkpoint {folder} is damaged ({in_one_line(error)}); train it again") from error
 
 
 def _load_encoder(folder: Path, labels: Sequence[str]) -> Any:

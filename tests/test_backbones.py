@@ -16,7 +16,19 @@ import torch
 from encoders import SENTENCES, SPANS, tiny_bert, tiny_modernbert
 from huggingface_hub import HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
-from transformers import BertConfig, BertModel, GPT2Config, GPT2Model, PreTrainedModel, T5Config, T5Model
+from transformers import (
+    BertConfig,
+    BertModel,
+    FNetConfig,
+    FNetModel,
+    GPT2Config,
+    GPT2Model,
+    PreTrainedModel,
+    T5Config,
+    T5Model,
+    XmodConfig,
+    XmodModel,
+)
 
 from maner_core import backbones, hub
 from maner_core.backbones import (
@@ -25,6 +37,7 @@ from maner_core.backbones import (
     cache_folder,
     load_backbone,
     load_encoder,
+    load_masked_lm,
     quiet_transformers,
 )
 from maner_core.config import TrainConfig
@@ -278,6 +291,7 @@ def replace_encoder(folder: Path, model: PreTrainedModel) -> None:
 
 
 SIZES: dict[str, Any] = {"vocab_size": 200, "bos_token_id": 1, "eos_token_id": 2}
+SMALL: dict[str, Any] = {"vocab_size": 200, "hidden_size": 32, "num_hidden_layers": 1, "intermediate_size": 32}
 UNSUITABLE: dict[str, tuple[Callable[[Path], None], str]] = {
     "a decoder": (
         lambda folder: replace_encoder(folder, GPT2Model(GPT2Config(n_embd=32, n_layer=1, n_head=2, **SIZES))),
@@ -289,6 +303,16 @@ UNSUITABLE: dict[str, tuple[Callable[[Path], None], str]] = {
             folder, T5Model(T5Config(vocab_size=200, d_model=32, num_layers=1, num_heads=2, d_ff=32, d_kv=16))
         ),
         "t5 is an encoder with a decoder",
+    ),
+    "an encoder that asks for a language": (
+        lambda folder: replace_encoder(
+            folder, XmodModel(XmodConfig(languages=["sw_KE"], num_attention_heads=2, **SMALL))
+        ),
+        "xmod does not read sub-words alone \\(Input language unknown.*\\); choose a masked language model",
+    ),
+    "an encoder without a mask of attention": (
+        lambda folder: replace_encoder(folder, FNetModel(FNetConfig(**SMALL))),
+        "fnet reads padding as if it were text, so that what it says of a sentence would depend on the sentences beside",
     ),
     "no mask token": (
         lambda folder: without_special(folder, "mask_token"),
@@ -315,6 +339,10 @@ UNSUITABLE: dict[str, tuple[Callable[[Path], None], str]] = {
         ),
         "its tokenizer has 133 sub-words, its encoder embeddings for 20; the two do not belong together",
     ),
+    "a text for a size": (
+        lambda folder: change(folder, hidden_size="32"),
+        r"cannot be loaded \(TypeError: Field 'hidden_size' expected int, got str",
+    ),
     "weights cut": (lambda folder: truncate(folder / "model.safetensors"), "cannot be loaded .*deserializing header"),
     "weights of a smaller encoder": (lambda folder: change(folder, num_hidden_layers=3), "its weights lack .*layer.2"),
     "weights of a narrower encoder": (lambda folder: change(folder, hidden_size=64), "cannot be loaded"),
@@ -338,6 +366,13 @@ def test_what_no_tagger_can_be_built_on_is_refused_by_what_it_lacks(
         (f"{str(folder)!r} cannot be the backbone: ", f"the backbone {str(folder)!r} cannot be lo")
     )
     assert "\n" not in message
+
+
+def test_an_encoder_that_reads_padding_is_not_adapted_either(tmp_path: Path) -> None:
+    folder = tiny_bert(tmp_path)
+    replace_encoder(folder, FNetModel(FNetConfig(**SMALL)))
+    with pytest.raises(UnsupportedBackbone, match="fnet reads padding as if it were text"):
+        load_masked_lm(str(folder))
 
 
 def test_a_checkpoint_is_a_backbone_for_the_next_training(tmp_path: Path) -> None:

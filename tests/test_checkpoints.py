@@ -232,6 +232,8 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "encoder of another width": change("config.json", hidden_size=64),
     "encoder with more layers": change("config.json", num_hidden_layers=3),
     "encoder with a larger vocabulary": change("config.json", vocab_size=9999),
+    "encoder with a number for its activation": change("config.json", hidden_act=7),
+    "encoder with a text for its width": change("config.json", hidden_size="32"),
     "tokenizer cut": cut("tokenizer.json", 500),
     "tokenizer empty": cut("tokenizer.json", 0),
     "tokenizer of another encoder": exchange_tokenizer,
@@ -253,6 +255,7 @@ def test_a_damaged_checkpoint_is_refused_in_one_sentence(
     assert message.startswith(f"the checkpoint {folder} is damaged (")
     assert message.endswith("; train it again")
     assert "()" not in message
+    assert ":)" not in message  # the first line alone of what is wrong with a value
     assert "\n" not in message
 
 
