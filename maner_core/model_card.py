@@ -30,6 +30,11 @@ _SYSTEMS = {
     "sner": "the tag is read from the first sub-word of each word",
     "mlm_ner": "the tag is read from the first sub-word of each word; some words were masked in training",
 }
+_UNLABELLED_TEXT = {
+    "before": "the backbone first learned to guess hidden words of it",
+    "beside": "hidden words of it were guessed beside the training, as a second loss",
+}
+"""What each adaptation did."""
 PLAIN_SYSTEMS = ("sner", "mlm_ner")
 """Systems that read the sentence as it is, so that their checkpoints need nothing but `transformers`."""
 
@@ -151,6 +156,7 @@ def render(settings: Settings) -> str:
         "F1 on its own training sentences": f"{report['train_f1']:.3f}",
         "system": f"{config['system']}: {_SYSTEMS[config['system']]}",
         "backbone": _backbone(settings["backbone"]),
+        "unlabelled text": _UNLABELLED_TEXT.get(config.get("adaptation", "none"), ""),
         "training": f"{report['steps']:,} steps, {report['seconds']:.0f} s on {report['device']}, seed {report['seed']}",
         "repetitions": _repetitions(report["restarts"]),
         "versions": ", ".join(f"{name} {version}" for name, version in settings["versions"].items())

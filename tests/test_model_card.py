@@ -68,6 +68,14 @@ def test_a_card_says_that_a_training_was_repeated() -> None:
     assert table["training"].endswith("seed 9")
 
 
+@pytest.mark.parametrize(("adaptation", "how"), [("before", "the backbone first learned"), ("beside", "a second loss")])
+def test_a_card_says_that_unlabelled_text_was_learned_from(tmp_path: Path, adaptation: str, how: str) -> None:
+    backbone = str(tiny_bert(tmp_path / "backbone"))
+    config = replace(FAST, backbone=backbone, adaptation=adaptation, mlm_steps=1, min_steps=1, max_steps=1)
+    train(SENTENCES, SPANS, LABELS, config, tmp_path / "run", text=SENTENCES)
+    assert how in rows((tmp_path / "run" / "README.md").read_text(encoding="utf-8"))["unlabelled text"]
+
+
 def test_a_card_tells_f1_with_its_interval_language_and_project() -> None:
     settings = SETTINGS | {
         "evaluation": {"f1": 0.81234, "f1_low": 0.77, "f1_high": 0.84, "sentences": 1200, "of": "test.conll"},
