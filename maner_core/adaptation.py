@@ -23,7 +23,14 @@ from torch import Tensor
 
 from maner_core.backbones import load_masked_lm, load_tokenizer, quiet_transformers
 from maner_core.config import ADAPTATION_RECORD, TrainConfig
-from maner_core.devices import best_device, has_bfloat16, return_freed_memory, reused_memory, subwords_at_once
+from maner_core.devices import (
+    best_device,
+    has_bfloat16,
+    is_out_of_memory,
+    return_freed_memory,
+    reused_memory,
+    subwords_at_once,
+)
 from maner_core.dropout import use_fast_dropout
 from maner_core.encoding import WordEncoder, longest_window
 from maner_core.errors import RunFailed
@@ -90,7 +97,9 @@ def adapt(
     batches = hidden.batches(config.mlm_batch_size, config.mlm_probability, rng)
     try:
         losses = _optimise(model, batches, words.specials.pad, rates, on_progress)
-    except torch.OutOfMemoryError:
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
         raise RunFailed("the machine has too little memory for this backbone; choose a smaller one") from None
     tenth = max(1, len(losses) // 10)
     report = AdaptReport(

@@ -31,6 +31,11 @@ def has_bfloat16(device: torch.device) -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether this says that memory is too short; torch has an error of its own for that on a GPU alone."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
 @contextmanager
 def reused_memory() -> Iterator[None]:
     """Let glibc keep large blocks that are freed meanwhile: new ones from the machine cost a page fault every 4 kB."""

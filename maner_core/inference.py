@@ -17,7 +17,7 @@ from torch import Tensor
 
 from maner_core.calibration import Calibration
 from maner_core.config import TrainConfig
-from maner_core.devices import best_device, has_bfloat16
+from maner_core.devices import best_device, has_bfloat16, is_out_of_memory
 from maner_core.encoding import Window, WordEncoder
 from maner_core.errors import RunFailed
 from maner_core.half_precision import bfloat16_copy
@@ -211,7 +211,9 @@ class Tagger:
         """What `_read` gives, or None when the memory of the device is too short for these windows together."""
         try:
             return self._read(windows)
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             return None  # so that the caller acts where no traceback holds the tensors any more
 
     @torch.inference_mode()

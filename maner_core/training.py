@@ -26,6 +26,7 @@ from maner_core.config import SEEDS, TrainConfig
 from maner_core.devices import (
     best_device,
     has_bfloat16,
+    is_out_of_memory,
     peak_memory,
     return_freed_memory,
     reused_memory,
@@ -253,7 +254,9 @@ def _train_where_it_fits(
             return _train_once(
                 sentences, spans, labels, text, config, torch.device(device), at_once, on_progress, cache
             )
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             if Processes().count > 1:  # the others are in the middle of a step
                 raise RunFailed(
                     f"the memory of a GPU is too short for {at_once} sub-words at once; set subwords_at_once to fewer, or "

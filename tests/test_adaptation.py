@@ -12,6 +12,7 @@ from encoders import FAST, HIDDEN, LABELS, SENTENCES, SPANS, TINY_ENCODERS, tiny
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from maner_core import adaptation
 from maner_core.adaptation import adapt
 from maner_core.backbones import load_backbone, load_masked_lm, load_tokenizer
 from maner_core.config import ADAPTATION_RECORD, TrainConfig
@@ -230,6 +231,14 @@ def test_a_save_that_fails_says_so_and_leaves_the_old_backbone_and_nothing_else(
         adapt(TEXT, fast(bert, mlm_steps=1), tmp_path / "adapted")
     assert list(tmp_path.iterdir()) == [tmp_path / "adapted"]
     assert load_masked_lm(str(tmp_path / "adapted"))[1]
+
+
+def test_an_adaptation_without_memory_on_a_cpu_fails_with_a_remedy(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adaptation, "add_gradients", lambda *_, **__: torch.empty(2**50))  # a petabyte
+    with pytest.raises(RunFailed, match="too little memory for this backbone; choose a smaller one"):
+        adapt(TEXT, fast(bert), tmp_path / "adapted")
 
 
 def test_progress_may_stop_the_adaptation_and_nothing_is_left_behind(bert: Path, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Predictions: the same whatever a sentence is read together with, for sentences of any length."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count, islice
@@ -116,8 +116,17 @@ def test_the_words_remembered_are_bounded(tagger: Tagger, monkeypatch: pytest.Mo
     np.testing.assert_allclose(tagger.predict([["Juma", "walks"]])[0].probabilities, expected, atol=1e-5)
 
 
+def no_room_on_a_gpu() -> None:
+    raise torch.OutOfMemoryError("no room")
+
+
+def no_room_on_a_cpu() -> None:
+    torch.empty(2**50)  # a petabyte
+
+
+@pytest.mark.parametrize("no_room", [no_room_on_a_gpu, no_room_on_a_cpu])
 def test_where_memory_runs_out_half_as_much_is_read_at_once_and_nothing_is_lost(
-    tagger: Tagger, monkeypatch: pytest.MonkeyPatch
+    tagger: Tagger, monkeypatch: pytest.MonkeyPatch, no_room: Callable[[], None]
 ) -> None:
     expected = tagger.predict(MANY)
     short = with_budget(tagger, 1600)
@@ -126,7 +135,7 @@ def test_where_memory_runs_out_half_as_much_is_read_at_once_and_nothing_is_lost(
     def limited(self: Tagger, windows: Sequence[Window]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         sizes.append(len(windows) * max(len(window.ids) for window in windows))
         if sizes[-1] > 400:
-            raise torch.OutOfMemoryError("no room")
+            no_room()
         return read(self, windows)
 
     monkeypatch.setattr(Tagger, "_read", limited)

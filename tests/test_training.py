@@ -361,6 +361,18 @@ def test_out_of_memory_everywhere_fails_with_a_remedy(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_cpu_without_memory_fails_with_a_remedy_and_another_error_as_it_is(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "best_device", lambda: "cpu")
+    monkeypatch.setattr(training, "_loss", lambda *_: torch.empty(2**50))  # a petabyte
+    with pytest.raises(RunFailed, match="too little memory for this backbone; choose a smaller one"):
+        train(SENTENCES, SPANS, LABELS, fast(bert), tmp_path / "run")
+    monkeypatch.setattr(training, "_loss", lambda *_: torch.zeros(2) @ torch.zeros(3))
+    with pytest.raises(RuntimeError, match="size"):
+        train(SENTENCES, SPANS, LABELS, fast(bert), tmp_path / "run")
+
+
 @pytest.mark.parametrize("spans", [SPANS, [[] for _ in SPANS]], ids=["with entities", "without"])
 def test_a_loss_that_is_no_number_fails_after_every_repetition(bert: Path, tmp_path: Path, spans: Any) -> None:
     heard: list[Progress] = []
