@@ -22,7 +22,7 @@ _FEW_LEFT_OVER = 2
 
 
 def use_fast_attention(encoder: Any) -> None:
-    """Let an encoder that uses torch's attention use this one; others stay as they are."""
+    """Let an encoder that uses torch's attention use this one, without its dropout of weights; others stay as they are."""
     if encoder.config._attn_implementation == "sdpa":
         AttentionInterface.register(NAME, attention)
         AttentionMaskInterface.register(NAME, sdpa_mask)

@@ -47,7 +47,8 @@ class TrainConfig:
     dropout: float = 0.1
     """Dropout before the linear layer."""
     encoder_dropout: float = -1.0
-    """Dropout within the encoder; a negative number keeps the one it was pretrained with."""
+    """Dropout of states within the encoder; a negative number keeps the one it was pretrained with. Attention weights are
+    dropped only where the encoder does not use torch's attention, as DeBERTa: see maner_core.attention."""
     layer_decay: float = 1.0
     """Factor of the learning rate from each encoder layer to the one below it (Zhang et al. 2021); 1 treats all alike."""
     reinitialised_layers: int = -1
@@ -221,7 +222,8 @@ PRESETS = {
     "default": TrainConfig(),
     # Sonkar et al. 2023: XLM-RoBERTa-large, 30 epochs, Adam (AdamW is cited) at 5e-6 for all parameters, no
     # repetition of a failed run, on a card without bfloat16. What is not given there is our choice: 8 sentences a step, 0.15
-    # of the words masked for mlm_ner, a constant rate, AdamW's usual decay of 0.01, gradients clipped at 1, dropout 0.1.
+    # of the words masked for mlm_ner, a constant rate, AdamW's usual decay of 0.01, gradients clipped at 1, dropout 0.1 of
+    # states. Attention weights are not dropped (maner_core.attention), although XLM-RoBERTa was pretrained with 0.1 there.
     "paper": TrainConfig(
         backbone="xlm-roberta-large",
         epochs=30,

@@ -1,5 +1,6 @@
 """The network: an encoder and a linear layer at the given positions, and an embedding of the used rows alone."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 from encoders import HIDDEN, TINY_ENCODERS
 
-from maner_core.backbones import load_backbone
+from maner_core.backbones import load_backbone, load_encoder
 from maner_core.errors import InvalidConfig
 from maner_core.model import (
     TokenTagger,
@@ -90,6 +91,20 @@ def test_the_top_layers_start_anew_and_the_others_stay(encoder: Any) -> None:
 def test_more_layers_than_there_are_cannot_start_anew(encoder: Any) -> None:
     with pytest.raises(InvalidConfig, match="reinitialised_layers is 3, but this backbone has 2 layers"):
         reinitialise(encoder, 3)
+
+
+@pytest.mark.parametrize(("name", "dropped"), [("bert", False), ("xlmr", False), ("deberta", True)])
+def test_attention_weights_are_dropped_only_where_an_encoder_has_attention_of_its_own(
+    tmp_path: Path, name: str, dropped: bool
+) -> None:
+    folder = TINY_ENCODERS[name](tmp_path)
+    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    settings |= {"attention_probs_dropout_prob": 0.5, "hidden_dropout_prob": 0.0}
+    (folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+    encoder = load_encoder(str(folder)).train()
+    ids = torch.arange(5, 15)[None]
+    first, second = (encoder(input_ids=ids).last_hidden_state for _ in range(2))
+    assert torch.equal(first, second) != dropped
 
 
 def test_dropout_can_be_set_for_the_whole_encoder(encoder: Any) -> None:
