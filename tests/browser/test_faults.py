@@ -125,9 +125,10 @@ def test_what_was_saved_before_the_journal_was_read_does_not_wait_again(
     finish(editor, 1)
     editor.unsent(1)
     editor.page.add_init_script(SLOW_JOURNAL)
-    plain.set(fail=0)
     editor.page.reload()
-    editor.ready().saved()
+    editor.ready().unsent(1)
+    plain.set(fail=0)  # only now: the page before must not be the one that sends it
+    editor.saved()
     plain.set(fail=503)
     editor.page.evaluate("tellJournal()")
     finish(editor, 1)
