@@ -29,6 +29,12 @@ def use_fast_attention(encoder: Any) -> None:
         encoder.set_attn_implementation(NAME)
 
 
+def use_plain_attention(encoder: Any) -> None:
+    """Give an encoder back torch's attention, which in training drops weights too, by the share it was pretrained with."""
+    if encoder.config._attn_implementation == NAME:
+        encoder.set_attn_implementation("sdpa")
+
+
 def attention(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
 ) -> tuple[Tensor, None]:

@@ -17,6 +17,7 @@ import torch
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 
+from maner_core.attention import use_fast_attention, use_plain_attention
 from maner_core.backbone_checks import check_vocabulary
 from maner_core.backbones import load_encoder, load_masked_lm, load_tokenizer
 from maner_core.batches import in_parts, random_batches
@@ -301,6 +302,8 @@ def _train_once(
         trim_vocabulary(encoder, torch.tensor(sorted(used)))
     if config.encoder_dropout >= 0:
         set_dropout(encoder, config.encoder_dropout)
+    if config.attention_dropout:
+        use_plain_attention(encoder)
     reinitialise(encoder, config.layers_anew)
     frozen = freeze(encoder, config)
     adapted = add_adapter(encoder, config) if config.lora_rank else None
@@ -313,6 +316,7 @@ def _train_once(
     if beside:
         beside.leave(model)
     adapter = merge_adapter(adapted, sha256) if adapted else None
+    use_fast_attention(encoder)
     return_freed_memory()
     tagger = Tagger(model.eval(), words, list(labels), config, adapter=adapter)
     processes = Processes()

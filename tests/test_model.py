@@ -1,13 +1,15 @@
 """The network: an encoder and a linear layer at the given positions, and an embedding of the used rows alone."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from encoders import HIDDEN, TINY_ENCODERS
+from encoders import FAST, HIDDEN, LABELS, SENTENCES, SPANS, TINY_ENCODERS
 
+from maner_core.attention import use_fast_attention, use_plain_attention
 from maner_core.backbones import load_backbone, load_encoder
 from maner_core.errors import InvalidConfig
 from maner_core.model import (
@@ -18,6 +20,7 @@ from maner_core.model import (
     set_dropout,
     trim_vocabulary,
 )
+from maner_core.training import train
 
 
 @pytest.fixture(params=TINY_ENCODERS)
@@ -105,6 +108,25 @@ def test_attention_weights_are_dropped_only_where_an_encoder_has_attention_of_it
     ids = torch.arange(5, 15)[None]
     first, second = (encoder(input_ids=ids).last_hidden_state for _ in range(2))
     assert torch.equal(first, second) != dropped
+
+
+def test_attention_weights_are_dropped_where_that_is_asked_for_and_never_in_prediction(tmp_path: Path) -> None:
+    folder = TINY_ENCODERS["bert"](tmp_path / "backbone")
+    settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    settings |= {"attention_probs_dropout_prob": 0.5, "hidden_dropout_prob": 0.0}
+    (folder / "config.json").write_text(json.dumps(settings), encoding="utf-8")
+    weights = {}
+    for asked in (False, True):
+        config = replace(FAST, backbone=str(folder), attention_dropout=asked, dropout=0.0)
+        report = train(SENTENCES, SPANS, LABELS, config, tmp_path / str(asked))
+        weights[asked] = report.loss
+    assert weights[False] != weights[True]
+    encoder = load_encoder(str(folder)).train()
+    use_plain_attention(encoder)
+    ids = torch.arange(5, 15)[None]
+    assert not torch.equal(encoder(input_ids=ids).last_hidden_state, encoder(input_ids=ids).last_hidden_state)
+    use_fast_attention(encoder)
+    assert torch.equal(encoder(input_ids=ids).last_hidden_state, encoder(input_ids=ids).last_hidden_state)
 
 
 def test_dropout_can_be_set_for_the_whole_encoder(encoder: Any) -> None:

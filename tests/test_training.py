@@ -525,7 +525,7 @@ def test_the_paper_preset_holds_the_published_values() -> None:
     assert (paper.system, paper.seed) == ("maner", 12345)
     assert paper.steps(100) == 30 * 13
     assert (paper.max_restarts, paper.warmup_fraction, paper.final_rate_fraction) == (0, 0.0, 1.0)
-    assert not paper.mixed_precision
+    assert (paper.mixed_precision, paper.attention_dropout) == (False, True)
     assert replace(paper, backbone="bundled").layers_anew == 0
 
 
