@@ -187,7 +187,6 @@ def _save(
             _save_tokenizer(tokenizer, unfinished)
         record = {"config": config.to_dict(), "report": asdict(report), "versions": {"torch": torch.__version__}}
         (unfinished / ADAPTATION_RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=2), encoding="utf-8")
-        unfinished.chmod(0o755)
 
 
 def _save_tokenizer(tokenizer: Any, folder: Path) -> None:

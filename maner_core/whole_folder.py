@@ -23,6 +23,7 @@ def written_whole(folder: Path) -> Iterator[Path]:
         unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unfinished-"))
         try:
             yield unfinished
+            unfinished.chmod(0o755)  # it was made for this user alone; whoever serves may be another
             shutil.rmtree(folder, ignore_errors=True)
             os.replace(unfinished, folder)
         finally:

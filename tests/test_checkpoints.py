@@ -63,6 +63,10 @@ def test_probabilities_are_the_same_before_and_after_saving(tmp_path: Path, enco
         np.testing.assert_array_equal(one.embedding, other.embedding)
 
 
+def test_others_than_who_trained_may_read_a_checkpoint(trained: Path) -> None:
+    assert trained.stat().st_mode & 0o777 == 0o755
+
+
 def test_a_checkpoint_needs_neither_its_backbone_nor_its_old_place(trained: Path, tmp_path: Path) -> None:
     shutil.copytree(trained, tmp_path / "moved")
     tagger = Tagger.load(tmp_path / "moved")
