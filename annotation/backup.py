@@ -97,7 +97,7 @@ def restore(store: Store, file: Path, runs: Path, replace: bool = False) -> Cont
     return contents
 
 
-def set_foreign_runs_aside(store: Store, home: Path) -> Path | None:
+def clear_of_foreign_runs(store: Store, home: Path) -> Path | None:
     """Move checkpoints under `home` that are of no run of the database, though they bear its number, to a folder beside them.
 
     After a restore: the database before may have had other runs of the same numbers. A checkpoint says of its training what

@@ -35,13 +35,13 @@ def restore_command(
     as_json: AsJson = False,
 ) -> None:
     """Put a backup into an empty database, all or nothing; an older release's is brought up to date."""
-    from annotation.backup import restore, set_foreign_runs_aside
+    from annotation.backup import clear_of_foreign_runs, restore
     from storage import Store
 
     settings = Settings.from_environment()
     with closing(Store(settings.database_url)) as store:
         contents = restore(store, file, settings.runs, replace)
-        aside = set_foreign_runs_aside(store, settings.home)
+        aside = clear_of_foreign_runs(store, settings.home)
         store.record(None, None, "restored", made_at=contents.made_at, replaced=replace)
     if as_json:
         print_json({"file": str(file), **asdict(contents), "set_aside": aside and str(aside)})

@@ -37,9 +37,8 @@ class Grouping:
 
     groups: list[str]
     twins: list[int | Known | None]  # position of a new sentence, or a known one; None for the first of its group
-    also: list[
-        tuple[str, ...]
-    ]  # other groups of the project that it joins: it is near sentences that were not near each other
+    # Other groups of the project that it joins: it is near sentences that were not near each other.
+    also: list[tuple[str, ...]]
 
 
 def group(new: Sequence[Sequence[str]], known: Iterable[Known]) -> Grouping:

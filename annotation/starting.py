@@ -84,12 +84,11 @@ def due(store: Store, project: Project, home: Path) -> bool:
     """
     if not may_choose(project.settings) or not (tagger := starting_tagger(store, home, project.settings)):
         return False
-    if store.progress(project.id).labelled >= FIRST:
-        return False
     last = store.starting_read(project.id)
     if last is not None and last.tagger == tagger and not _is_worth_another(store, project, last):
         return False
-    return store.ready(project.id, Split.POOL) > 0
+    # Counted last: the worker asks every other second, and mostly the answer is known by now.
+    return store.ready(project.id, Split.POOL) > 0 and store.progress(project.id).labelled < FIRST
 
 
 def _is_worth_another(store: Store, project: Project, last: StartingRead) -> bool:

@@ -118,9 +118,8 @@ def _make_room(connection: Connection, replace: bool) -> None:
         raise Refused(f"the database has {held[0]} already; restore into an empty one, or say --replace")
     if held:
         _refuse_unknown(revision_of(connection))
-        keep_copy(
-            connection, f"replaced-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
-        )  # a second time must not cost the first copy
+        # By the time: a second restore must not cost the copy that the first one made.
+        keep_copy(connection, f"replaced-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
     _check_references_later(connection, [])
     for table in reversed(tables):
         table.drop(connection)

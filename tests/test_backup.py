@@ -15,7 +15,7 @@ from first_release import all_rows, lost, open_first_release
 from sqlalchemy import JSON, Boolean, DateTime, Float, Integer, String
 from store_helpers import RawDatabase, add_pool, draft, new_project, save
 
-from annotation.backup import back_up, restore, set_foreign_runs_aside
+from annotation.backup import back_up, clear_of_foreign_runs, restore
 from annotation.cli import main
 from maner_core.errors import DatabaseUnavailable, InvalidInput, ManerError, Refused
 from storage import ListedName, NameSource, NewAccount, Split, Store, SuggestedName
@@ -172,12 +172,12 @@ def test_checkpoints_of_another_database_are_set_aside_though_their_numbers_are_
     (runs / "2" / "maner.json").write_text(json.dumps({"report": reports[0]}))
     (runs / "9").mkdir()
     (tmp_path / "backbones" / "project-1").mkdir(parents=True)
-    aside = set_foreign_runs_aside(sqlite_store, tmp_path)
+    aside = clear_of_foreign_runs(sqlite_store, tmp_path)
     assert aside is not None
     assert list((tmp_path / "backbones").iterdir()) == []
     assert [path.name for path in runs.iterdir() if path != aside] == ["1"]
     assert sorted(path.name for path in aside.iterdir()) == ["2", "9"]
-    assert set_foreign_runs_aside(sqlite_store, tmp_path) is None
+    assert clear_of_foreign_runs(sqlite_store, tmp_path) is None
 
 
 def changed(archive: Path, change: Callable[[str, bytes], bytes | None]) -> Path:

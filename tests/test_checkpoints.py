@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +61,15 @@ def test_probabilities_are_the_same_before_and_after_saving(tmp_path: Path, enco
     for one, other in zip(before, loaded.predict(SENTENCES), strict=True):
         np.testing.assert_array_equal(one.probabilities, other.probabilities)
         np.testing.assert_array_equal(one.embedding, other.embedding)
+
+
+@pytest.mark.parametrize("folds", [0, 2])
+def test_a_checkpoint_says_of_its_training_just_what_train_returned(tmp_path: Path, folds: int) -> None:
+    """By this a restore tells the weights of a run from those of another database's run of the same number."""
+    config = replace(FAST, backbone=str(tiny_bert(tmp_path / "backbone")), calibration_folds=folds)
+    report = train(SENTENCES, SPANS, LABELS, config, tmp_path / "run")
+    stored = json.loads((tmp_path / "run" / "maner.json").read_text(encoding="utf-8"))["report"]
+    assert stored == json.loads(json.dumps(asdict(report)))
 
 
 def test_others_than_who_trained_may_read_a_checkpoint(trained: Path) -> None:
