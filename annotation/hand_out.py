@@ -15,12 +15,14 @@ from annotation.queue_filling import fill_pool, fill_reserve, queue_by_chance
 from annotation.sync_request import SyncRequest
 from annotation.work_state import WorkState, work_state
 from storage import (
+    Annotation,
     HandOut,
     Progress,
     Project,
     Rejection,
     Run,
     SentBack,
+    Sentence,
     Split,
     Store,
     SuggestedName,
@@ -28,6 +30,7 @@ from storage import (
 )
 
 LEASE_SECONDS = 600
+EARLIER = 20  # sentences a new tab can go back to, done before or elsewhere
 EVALUATION_EVERY = 5  # every 5th sentence handed to a person is an evaluation sentence ...
 EVALUATION_TARGET = 100  # ... until so many of them are labelled
 EARNED_F1_LOW = 0.5  # suggestions are earned once the 95 % interval of F1 starts here ...
@@ -44,7 +47,8 @@ class BatchItem:
 
     `names` are spans that no tagger suggests: their words are known names. None overlaps a suggestion.
     One that was sent back to whoever annotated it has the comment as `note`, who sent it as `by`, and the annotation it is
-    about: its `spans` and id, which the next one `supersedes`.
+    about: its `spans` and id, which the next one `supersedes`. One that this person has done comes with the annotation
+    they made of it, `done`.
     """
 
     id: int
@@ -60,6 +64,7 @@ class BatchItem:
     by: str | None = None
     spans: tuple[tuple[int, int, str], ...] = ()
     supersedes: str | None = None
+    done: Annotation | None = None
 
     def to_dict(self) -> dict[str, object]:
         """The item as it travels."""
@@ -80,6 +85,7 @@ class BatchItem:
             "suggestions": [list(suggestion) for suggestion in self.suggestions],
             "names": [[it.start, it.end, it.label, str(it.source), it.seen_in] for it in self.names],
             **(sent_back if self.note is not None else {}),
+            **({} if self.done is None else _done_fields(self.done)),
         }
 
 
@@ -119,7 +125,8 @@ class SyncAnswer:
     """What one sync sends back; `drop` are held sentences that now belong to somebody else.
 
     `run` is the run whose suggestions people see now, `names` the version of the known names; `refreshed` are held
-    sentences as they would be handed out now, where the tab asked for them or has them with other names.
+    sentences as they would be handed out now, where the tab asked for them or has them with other names. `earlier` is
+    what this person did last, the oldest first, where the tab asked for it.
     """
 
     seq: int
@@ -133,6 +140,7 @@ class SyncAnswer:
     drop: tuple[int, ...]
     done: int
     status: ProjectStatus
+    earlier: tuple[BatchItem, ...] | None = None
 
     def to_dict(self) -> dict[str, object]:
         """The answer as it travels."""
@@ -148,6 +156,7 @@ class SyncAnswer:
             "drop": list(self.drop),
             "done": self.done,
             "status": self.status.to_dict(),
+            **({} if self.earlier is None else {"earlier": [item.to_dict() for item in self.earlier]}),
         }
 
 
@@ -225,7 +234,13 @@ class Desk:
                 evaluation=progress.evaluation_labelled,
                 work=work,
             ),
+            earlier=self._earlier(project, annotator_id) if request.earlier else None,
         )
+
+    def _earlier(self, project: Project, annotator_id: int) -> tuple[BatchItem, ...]:
+        """What this person did last, as it was shown to them: what waits for them anew is not among it."""
+        found = self.store.done_last(project.id, annotator_id, EARLIER)
+        return tuple(_done_item(sentence, annotation, project) for sentence, annotation in found)
 
     def _forgotten(
         self, project: Project, annotator_id: int, client: str, have: Sequence[int], n: int
@@ -366,6 +381,36 @@ def _returned_item(item: SentBack, project: Project) -> BatchItem:
         spans=tuple((span.start, span.end, span.label) for span in item.annotation.spans),
         supersedes=item.annotation.id,
     )
+
+
+def _done_item(sentence: Sentence, annotation: Annotation, project: Project) -> BatchItem:
+    return BatchItem(
+        id=sentence.id,
+        tokens=sentence.tokens,
+        spaces=sentence.spaces,
+        direction=project.settings.direction,
+        document=sentence.document,
+        run=annotation.suggestion_run,
+        reason="",
+        suggestions=(),
+        names=annotation.names_shown,
+        spans=tuple((span.start, span.end, span.label) for span in annotation.spans),
+        done=annotation,
+    )
+
+
+def _done_fields(annotation: Annotation) -> dict[str, object]:
+    """What a tab knows of an annotation it sent itself."""
+    return {
+        "spans": [[span.start, span.end, span.label] for span in annotation.spans],
+        "done": {
+            "id": annotation.id,
+            "status": str(annotation.status),
+            "comment": annotation.comment,
+            "skip_reason": None if annotation.skip_reason is None else str(annotation.skip_reason),
+            "time": round(annotation.client_time.timestamp() * 1000),
+        },
+    }
 
 
 def _batch_item(hand_out: HandOut, project: Project, shown_run: int | None, names: NameIndex) -> BatchItem:

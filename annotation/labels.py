@@ -12,8 +12,8 @@ PALETTE = (
     "#B0413E", "#5B7A1F", "#3F6FD8", "#A0528C", "#6B6B6B", "#8A5A2B",
 )  # fmt: skip
 
-# Digits first; then letters the labelling page does not use itself (it keeps c f g r s u x).
-KEYS = "123456789abdehijklmnopqtvwyz"
+# Digits first; then letters the labelling page does not use itself (it keeps c f g p r s u x).
+KEYS = "123456789abdehijklmnoqtvwyz"
 
 
 def make_labels(names: Iterable[str], existing: Sequence[Label] = ()) -> tuple[Label, ...]:

@@ -34,7 +34,7 @@ class SyncRequest:
     """One sync of one tab: `outbox` is finished work, `have` the sentences it holds, `want` how many it would hold.
 
     `refresh` asks for the held ones again, because another run suggests now; `names` is the version of the known names
-    that the tab has (None: a page of an earlier release, which knows of none).
+    that the tab has (None: a page of an earlier release, which knows of none). `earlier` asks for what this person did last.
     """
 
     seq: int
@@ -45,6 +45,7 @@ class SyncRequest:
     want: int
     refresh: bool = False
     names: str | None = None
+    earlier: bool = False
 
     @classmethod
     def parse(cls, body: object) -> "SyncRequest":
@@ -65,6 +66,7 @@ class SyncRequest:
             want=_integer(fields.get("want", 20), "want", 0, MAX_WANT),
             refresh=_boolean(fields.get("refresh", False), "refresh"),
             names=None if fields.get("names") is None else _text(fields["names"], "names", MAX_NAME),
+            earlier=_boolean(fields.get("earlier", False), "earlier"),
         )
 
 

@@ -9,7 +9,7 @@ from storage import _gold
 from storage._checks import known_ids
 from storage._sentences import SENTENCE_COLUMNS, sentence_record
 from storage.database import chunks
-from storage.records import Status
+from storage.records import Annotation, Sentence, Status
 from storage.review_records import Case, DecisionKind, SentBack
 from storage.review_tables import GoldDecisions, GoldDecisionSources
 from storage.tables import Annotations, Annotators, Sentences
@@ -120,3 +120,26 @@ def sent_back(connection: Connection, project_id: int, annotator_id: int) -> lis
             sentence = connection.execute(select(*SENTENCE_COLUMNS).where(Sentences.id == row.sentence_id)).one()
             found.append(SentBack(sentence_record(sentence), newest, row.comment, row.name))
     return found
+
+
+def done_last(connection: Connection, project_id: int, annotator_id: int, n: int) -> list[tuple[Sentence, Annotation]]:
+    """What a person annotated last, the newest last; see ReviewStore.done_last."""
+    back = {item.sentence.id for item in sent_back(connection, project_id, annotator_id)}
+    newest = func.max(Annotations.seq)
+    ids = connection.execute(
+        select(Annotations.sentence_id)
+        .where(
+            Annotations.project_id == project_id,
+            Annotations.annotator_id == annotator_id,
+            Annotations.imported.is_(False),
+            Annotations.sentence_id.not_in(back),
+        )
+        .group_by(Annotations.sentence_id)
+        .order_by(newest.desc())
+        .limit(n)
+    ).scalars()
+    own = Annotations.sentence_id.in_(list(ids)) & (Annotations.annotator_id == annotator_id)
+    made = [annotation for [annotation] in _gold.newest_annotations(connection, own).values()]
+    rows = select(*SENTENCE_COLUMNS).where(Sentences.id.in_([annotation.sentence_id for annotation in made]))
+    sentences = {row.id: sentence_record(row) for row in connection.execute(rows)}
+    return [(sentences[it.sentence_id], it) for it in sorted(made, key=lambda annotation: annotation.seq)]

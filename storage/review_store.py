@@ -5,6 +5,7 @@ from datetime import datetime
 
 from storage import _cases, _decisions, _doubts, _snapshots
 from storage.database import Database
+from storage.records import Annotation, Sentence
 from storage.review_records import Case, Decision, DecisionDraft, Doubt, History, LabelCheck, Moment, SentBack, Snapshot
 
 
@@ -45,6 +46,13 @@ class ReviewStore:
     def sent_back(self, project_id: int, annotator_id: int) -> list[SentBack]:
         """What this person annotated, and somebody sent back to them, and they have not annotated anew; oldest first."""
         return self._database.read(_cases.sent_back, project_id, annotator_id)
+
+    def done_last(self, project_id: int, annotator_id: int, n: int) -> list[tuple[Sentence, Annotation]]:
+        """The last `n` sentences that this person annotated, with their newest annotation of each, the newest last.
+
+        Imported annotations are not work, and what waits for them because it was sent back is not done.
+        """
+        return self._database.read(_cases.done_last, project_id, annotator_id, n)
 
     # Suspected errors.
 

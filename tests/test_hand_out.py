@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from loop_helpers import open_store
 
-from annotation.hand_out import EVALUATION_TARGET, Desk, SyncAnswer, sync
+from annotation.hand_out import EARLIER, EVALUATION_TARGET, Desk, SyncAnswer, sync
 from annotation.queue_filling import top_up
 from annotation.sampling import RANDOM_REASON
 from annotation.sync_request import SyncRequest
@@ -435,3 +435,21 @@ def test_a_project_that_is_gone_cannot_be_synced(store: Store) -> None:
     request = SyncRequest(4, "abc", "tab", (), (), 1)
     answer = sync(store, project, store.annotator("Asha").id, request)
     assert (answer.seq, answer.nonce, answer.done, len(answer.batch)) == (4, "abc", 0, 1)
+
+
+def test_a_tab_that_asks_gets_what_its_person_did_last(store: Store) -> None:
+    project = make_project(store, pool=30)
+    asha = store.annotator("Asha")
+    tab = Tab(Desk(store), project, asha)
+    for _ in range(22):
+        assert tab.label_one()
+    request = SyncRequest(1, "n", "another tab", (), (), 0, earlier=True)
+    answer = sync(store, project, asha.id, request)
+    assert answer.earlier is not None
+    assert [item.id for item in answer.earlier] == tab.labelled[-EARLIER:]
+    last = answer.earlier[-1].to_dict()
+    assert last["spans"] == [[0, 1, "PER"]]
+    done = last["done"]
+    assert isinstance(done, dict)
+    assert (done["status"], done["comment"], done["skip_reason"]) == ("labelled", "", None)
+    assert "earlier" not in sync(store, project, asha.id, replace(request, earlier=False)).to_dict()

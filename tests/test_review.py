@@ -118,7 +118,9 @@ def test_a_sentence_sent_back_comes_first_to_its_annotator_alone_with_the_commen
     held = sync(team, team.asha, have=(sentence,))
     assert sentence not in held.drop
     assert sentence not in [item.id for item in held.batch]
+    assert team.store.done_last(team.project.id, team.asha, 9) == []  # it waits, it is not done
     team.annotate(team.asha, sentence, LOC, supersedes=first)
+    assert [done.id for done, _ in team.store.done_last(team.project.id, team.asha, 9)] == [sentence]
     assert sentence not in [item.id for item in sync(team, team.asha).batch]
     assert team.waiting() == []
     [case] = team.store.cases(team.project.id, [sentence])

@@ -353,3 +353,25 @@ def test_what_a_person_has_done_counts_sentences_but_not_imports(store: Store) -
     save(store, project, asha, draft(first), draft(first), draft(second, status=Status.SKIPPED))
     assert store.done(project.id, asha) == 2
     assert store.done(project.id, importer) == 0
+
+
+def test_what_a_person_did_last_comes_with_their_newest_annotation_of_it(store: Store) -> None:
+    project = new_project(store)
+    first, second, third, others = add_pool(store, project, 4)
+    add(store, project, NewSentence(("imported",), gold=()))
+    asha, baraka, importer = (store.annotator(name).id for name in ("Asha", "Baraka", "Importer"))
+    early = draft(first)
+    save(store, project, asha, early, draft(second, status=Status.SKIPPED), draft(third))
+    save(store, project, baraka, draft(second, (0, 1, "PER")), draft(others))
+    save(store, project, asha, draft(first, (1, 2, "LOC"), supersedes=early.id))
+
+    def done(n: int, by: int = asha) -> list[tuple[int, Status, tuple[Span, ...]]]:
+        found = store.done_last(project.id, by, n)
+        assert all(sentence.id == annotation.sentence_id for sentence, annotation in found)
+        return [(sentence.id, annotation.status, annotation.spans) for sentence, annotation in found]
+
+    newest = (first, Status.LABELLED, (Span(1, 2, "LOC"),))
+    assert done(9) == [(second, Status.SKIPPED, ()), (third, Status.LABELLED, ()), newest]
+    assert done(1) == [newest]
+    assert done(9, importer) == []
+    assert store.done_last(new_project(store, "other").id, asha, 9) == []

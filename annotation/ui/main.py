@@ -5,7 +5,14 @@ from pathlib import Path
 import streamlit as st
 
 from annotation.ui import navigation, sign_in
-from annotation.ui.session import choose_project, chosen_project, current_access, known_person, visible_projects
+from annotation.ui.session import (
+    choose_project,
+    chosen_project,
+    current_access,
+    current_words,
+    known_person,
+    visible_projects,
+)
 from annotation.ui.text import plain
 from storage import Project
 
@@ -40,11 +47,14 @@ def _project_picker(chosen: Project) -> None:
     names = {project_id: project.settings.name for project_id, project in visible_projects().items()}
     if len(names) > 1:
         picked = st.selectbox(
-            "Project", list(names), index=list(names).index(chosen.id), format_func=lambda project_id: names[project_id]
+            current_words()["project"],
+            list(names),
+            index=list(names).index(chosen.id),
+            format_func=lambda project_id: names[project_id],
         )
     else:
         with st.container(gap=None):
-            st.caption("Project")
+            st.caption(current_words()["project"])
             st.markdown(f"**{plain(chosen.settings.name)}**")
         picked = chosen.id
     choose_project(picked)

@@ -291,3 +291,69 @@ def test_enter_finishes_no_sentence_that_the_help_covers(editor: Editor) -> None
 def test_every_key_press_leaves_a_measure(editor: Editor) -> None:
     editor.press("ArrowRight")
     editor.page.wait_for_function("performance.getEntriesByName('maner:key-to-paint').length === 1")
+
+
+def test_a_drag_beside_the_words_takes_those_it_passes(editor: Editor) -> None:
+    box, last = editor.page.locator(".sentence").bounding_box(), editor.word(4).bounding_box()
+    assert box is not None
+    assert last is not None
+    editor.word(2).hover()
+    editor.page.mouse.down()
+    editor.page.mouse.move(box["x"] + box["width"] + 40, last["y"] + 5)
+    editor.page.mouse.up()
+    assert editor.selected() == "anaishi Nairobi ."
+    editor.word(1).hover()
+    editor.page.mouse.down()
+    editor.page.mouse.move(box["x"] - 40, box["y"] - 40)
+    editor.page.mouse.up()
+    assert editor.selected() == "Asha Wangari"
+
+
+def test_a_click_on_the_tag_selects_the_entity(editor: Editor) -> None:
+    editor.press("Shift+ArrowRight", "1", "End")
+    editor.page.locator(".tag b").click()
+    assert editor.selected() == "Asha Wangari"
+
+
+def test_the_selected_words_are_copied(editor: Editor) -> None:
+    editor.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    editor.press("Shift+ArrowRight", "Control+c")
+    expect(editor.page.locator(".spoken")).to_have_text("Copied")
+    assert editor.page.evaluate("navigator.clipboard.readText()") == "Asha Wangari"
+
+
+def test_a_second_tap_takes_one_word_of_an_entity(plain: FakeServer, open_editor: OpenEditor) -> None:
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    editor = open_editor(plain.url, **phone).ready()
+    editor.press("Shift+ArrowRight", "1")
+    editor.word(1).tap()
+    assert editor.selected() == "Asha Wangari"
+    editor.word(1).tap()
+    assert editor.selected() == "Wangari"
+
+
+def test_on_a_phone_a_new_sentence_begins_on_the_screen_and_keys_take_the_page_along(
+    fake: StartFake, open_editor: OpenEditor
+) -> None:
+    words = [f"neno{i}" for i in range(200)]
+    server = fake([{"tokens": words}, {"tokens": words}])
+    phone = {"viewport": {"width": 390, "height": 700}, "has_touch": True, "is_mobile": True}
+    editor = open_editor(server.url, **phone).ready()
+    first = editor.sentence()
+    editor.press("End")
+    expect(editor.word(199)).to_be_in_viewport()
+    editor.page.get_by_role("button", name="Save and next").tap()
+    editor.on_other_sentence(first)
+    expect(editor.word(0)).to_be_in_viewport()
+
+
+def test_on_a_phone_nothing_covers_the_comment_and_its_button(plain: FakeServer, open_editor: OpenEditor) -> None:
+    phone = {"viewport": {"width": 390, "height": 500}, "has_touch": True, "is_mobile": True}
+    editor = open_editor(plain.url, **phone).ready()
+    first = editor.sentence()
+    editor.page.get_by_role("button", name="Flag", exact=True).tap()
+    editor.page.keyboard.type("why?")
+    editor.page.locator(".comment .primary").tap(trial=False)
+    editor.on_other_sentence(first)
+    editor.saved()
+    assert plain.saved()[0]["comment"] == "why?"

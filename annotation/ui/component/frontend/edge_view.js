@@ -35,7 +35,15 @@ function emptyWords(sync, status) {
   }
   if (!status.pool && !status.evaluation) return [say("none_yet"), say("none_yet_advice")];
   if (!status.left) return [say("all_done"), say("all_done_advice")];
+  if (sync.state !== "ok") return [say("none_here"), say("none_here_advice")];
   return [say("nothing_now"), say("nothing_now_advice")];
+}
+
+// A key as it is written on the keyboard, from left to right in every language.
+function keyCap(key) {
+  const cap = element("kbd", "", key);
+  cap.dir = "ltr";
+  return cap;
 }
 
 function timeLeft(seconds) {
@@ -67,6 +75,7 @@ class EdgeView {
 
   drawActions() {
     const actions = [
+      ["previous", "P", say("previous"), "compact"],
       ["undo", "U", say("undo"), ""],
       ["clear", "X", say("clear"), ""],
       ["skip", "S", say("skip"), ""],
@@ -78,6 +87,10 @@ class EdgeView {
     const buttons = actions.map(([command, key, text, className]) => {
       const button = this.#button(`action ${className}`, key, text, () => this.act[command]());
       button.dataset.command = command;
+      if (command === "previous") {
+        button.prepend(element("span", "glyph", "‹"));
+        button.setAttribute("aria-label", text); // where there is no room for the word
+      }
       return button;
     });
     this.find(".actions").replaceChildren(...buttons);
@@ -87,7 +100,7 @@ class EdgeView {
     const button = element("button", className);
     button.type = "button";
     if (key) {
-      button.append(element("kbd", "", key === "Enter" ? "⏎" : key));
+      button.append(keyCap(key === "Enter" ? "⏎" : key));
       button.setAttribute("aria-keyshortcuts", key.replace("⇧", "Shift+"));
     }
     button.append(element("span", "", text));
@@ -97,15 +110,19 @@ class EdgeView {
   }
 
   // Mark the label of the selected span on its chip, and switch off what cannot be done.
-  drawSelected(label, canEdit, canUndo) {
+  drawSelected(label, canEdit, edited, canGoBack) {
     for (const chip of this.chips) {
       chip.setAttribute("aria-pressed", chip.dataset.label === label);
       chip.disabled = !canEdit;
     }
-    for (const button of this.find(".actions").children) {
-      const { command } = button.dataset;
-      button.disabled = command === "undo" ? !canUndo : command !== "help" && !canEdit;
-    }
+    const can = { undo: edited || canGoBack, previous: canGoBack, help: true };
+    for (const button of this.find(".actions").children) button.disabled = !(can[button.dataset.command] ?? canEdit);
+  }
+
+  // Going on says what it does: with a comment written, it flags.
+  drawAccept(comment) {
+    const words = this.find(".actions .primary span");
+    if (words) words.textContent = say(comment ? "flag_and_go" : "accept");
   }
 
   // ---- the edge ----
@@ -142,14 +159,20 @@ class EdgeView {
     return advice;
   }
 
-  drawMeta(item) {
+  drawMeta(item, marked) {
     const reason = item?.sentence.reason;
-    const again = item?.sent ? say("done_already") : "";
+    const again = item?.sent ? this.#doneWords(item.sent, marked) : "";
     const note = item && !item.sent && item.sentence.note;
     const back = note ? say("sent_back", { by: item.sentence.by, note }) : "";
     this.#text(".reason", again || back || (reason ? say("why_this", { reason }) : ""));
     this.find(".reason").classList.toggle("note", Boolean(back));
     this.#text(".document", item?.sentence.document ?? "");
+  }
+
+  #doneWords({ status, comment }, marked) {
+    if (!marked) return say("done_already");
+    const was = status === "skipped" ? say("skipped_already") : `${say("flagged_already")}${comment ? ` “${comment}”.` : ""}`;
+    return `${was} ${say("take_back", { clear: say("clear") })}`;
   }
 
   drawEmpty(item, sync, status) {
@@ -191,7 +214,7 @@ class EdgeView {
     const list = element("dl");
     const row = (keys, meaning) => {
       const term = element("dt");
-      for (const key of keys.split(" ")) term.append(key === "+" ? "+" : element("kbd", "", key));
+      for (const key of keys.split(" ")) term.append(key === "+" ? "+" : keyCap(key));
       list.append(term, element("dd", "", meaning));
     };
     for (const label of labels) if (label.key) row(label.key, label.description ? `${label.name}: ${label.description}` : label.name);

@@ -13,7 +13,7 @@ class Editor {
     this.find = (selector) => this.ui.querySelector(selector);
     this.passing = "";
     this.afterFrame = new AfterFrame();
-    this.view = new SentenceView(this.find(".sentence"), this.find(".scroll"));
+    this.view = new SentenceView(this.find(".sentence"), this.find(".scroll"), this.find(".dock"));
     this.commands = this.#commands();
     this.edge = new EdgeView(this.find, this.commands);
     this.listening = new AbortController();
@@ -83,10 +83,11 @@ class Editor {
       nextSpan: editing(span(spanAfter)),
       previousSpan: editing(span(spanBefore)),
       label: editing((name) => this.#label(name)),
-      clear: editing(() => this.#clear(...session.selection)),
+      clear: editing(() => this.#unmark() || this.#clear(...session.selection)),
       undo: () => this.#undo(),
+      previous: () => this.#previous(),
       redo: () => this.#redo(),
-      accept: editing(() => this.#submit("labelled")),
+      accept: editing(() => this.#accept()),
       skip: editing(() => this.#submit("skipped")),
       notSentence: editing(() => this.#submit("skipped", "", "not_a_sentence")),
       flag: editing(() => this.#openComment()),
@@ -113,9 +114,20 @@ class Editor {
     if (this.session.clear(start, end)) this.#speak(`${say("removed")}: ${this.#words(start, end)}`);
   }
 
+  #unmark() {
+    const was = this.session.unmark();
+    if (was) this.#speak(say("taken_back"));
+    return was;
+  }
+
   #undo() {
     const what = this.session.undo();
     this.#speak(say({ edit: "undone", sentence: "back" }[what] ?? "nothing_to_undo"));
+    this.#draw();
+  }
+
+  #previous() {
+    this.#speak(say(this.session.previous() ? "back" : "none_before"));
     this.#draw();
   }
 
@@ -125,11 +137,21 @@ class Editor {
     this.#draw();
   }
 
+  // With a comment written beside it, a sentence goes on as flagged: what somebody wrote must not be lost.
+  #accept() {
+    const { written } = this;
+    this.#submit(written ? "flagged" : "labelled", written);
+  }
+
+  get written() {
+    const { open } = this.session;
+    return open?.flagging ? open.comment.trim() : "";
+  }
+
   #submit(status, comment = "", skipReason = null) {
     this.tapped = null;
     this.#say("");
     this.session.submit(status, comment, skipReason);
-    this.#closeComment();
     this.afterFrame.do(() => this.sync.kick());
     // Not "saved": that is for the server to say.
     const spoken = say({ labelled: "accepted", skipped: "skipped", flagged: "flagged" }[status]);
@@ -138,20 +160,35 @@ class Editor {
   }
 
   #openComment() {
-    const form = this.find(".comment");
-    const input = this.find("#comment");
-    const open = !form.hidden && this.commented === this.session.open; // what is being written stays
-    if (!open) input.value = this.session.open.comment;
-    this.commented = this.session.open;
-    form.hidden = false;
-    input.focus();
+    this.session.open.flagging = true;
+    this.session.keepDraft();
+    this.#drawComment();
+    this.find("#comment").focus();
+    this.find(".comment").scrollIntoView({ block: "nearest" });
   }
 
+  // What is written stays with the sentence, for when the box is opened again.
   #closeComment() {
-    const form = this.find(".comment");
-    if (form.hidden) return;
-    form.hidden = true;
-    this.#focusSentence();
+    this.session.open.flagging = false;
+    this.session.keepDraft();
+    this.#draw();
+  }
+
+  #onComment(event) {
+    if (!this.session.open) return;
+    this.session.open.comment = event.target.value;
+    this.session.keepDraft();
+    this.edge.drawAccept(this.written);
+  }
+
+  #drawComment() {
+    const { open } = this.session;
+    const [form, input] = [this.find(".comment"), this.find("#comment")];
+    const hadFocus = this.root.activeElement === input;
+    form.hidden = !open?.flagging;
+    if (form.hidden && hadFocus) this.#focusSentence();
+    if (!form.hidden && input.value !== open.comment) input.value = open.comment; // else the cursor in it would jump
+    this.edge.drawAccept(this.written);
   }
 
   #toggleHelp() {
@@ -209,6 +246,7 @@ class Editor {
     window.addEventListener("keydown", (event) => this.#onKey(event), { capture: true, signal });
     document.addEventListener("visibilitychange", () => this.#watch(), { signal });
     document.addEventListener("click", (event) => this.#returnFocus(event), { capture: true, signal });
+    document.addEventListener("copy", (event) => this.#onCopy(event), { signal });
     window.addEventListener("beforeunload", (event) => this.#beforeUnload(event), { signal });
     const dialogs = new MutationObserver(() => this.#onDialog());
     dialogs.observe(document.body, { childList: true });
@@ -216,10 +254,12 @@ class Editor {
     const box = this.find(".sentence");
     box.addEventListener("pointerdown", (event) => (this.pointer = event.pointerType), { signal });
     box.addEventListener("mousedown", (event) => this.#onMouseDown(event), { signal });
-    box.addEventListener("mousemove", (event) => this.#onMouseMove(event), { signal });
     box.addEventListener("click", (event) => this.#onClick(event), { signal });
+    // Of the window: a drag goes on beside the sentence.
+    window.addEventListener("mousemove", (event) => this.#onMouseMove(event), { signal });
     window.addEventListener("mouseup", () => (this.dragFrom = null), { signal });
     const form = this.find(".comment");
+    form.addEventListener("input", (event) => this.#onComment(event), { signal });
     form.addEventListener("submit", (event) => this.#flag(event), { signal });
     form.querySelector(".cancel").addEventListener("click", () => this.#closeComment(), { signal });
   }
@@ -242,11 +282,20 @@ class Editor {
     this.#measure(command.name, event.timeStamp, begun, performance.now());
   }
 
+  // The words are not for the browser to select; what is selected here is copied all the same.
+  #onCopy(event) {
+    const elsewhere = !this.#isOurs() || this.root.activeElement?.tagName === "INPUT" || String(getSelection());
+    if (elsewhere || !this.session.open) return;
+    event.preventDefault();
+    event.clipboardData.setData("text/plain", this.#words(...this.session.selection));
+    this.#speak(say("copied"));
+  }
+
   // In the comment box letters are letters, but Streamlit would take the box for a plain part of the page.
   #onCommentKey(event) {
     event.stopImmediatePropagation();
     if (event.isComposing) return;
-    if (event.key === "Escape") this.#closeComment();
+    if (event.key === "Escape" && this.session.open) this.#closeComment();
     else if (event.key === "Enter" && this.root.activeElement.id === "comment") this.#flag(event);
   }
 
@@ -296,9 +345,11 @@ class Editor {
 
   // ---- mouse and touch ----
 
-  // The word under the pointer; the space after a word counts as the word.
+  // The word under the pointer, or the nearest one; the space after a word counts as the word, a tag as its entity's first.
   #position(event) {
-    return event.target.closest?.(".word, .gap")?.position ?? null;
+    const target = event.composedPath()[0];
+    const place = target.closest?.(".tag")?.parentElement.firstElementChild ?? target.closest?.(".word, .gap");
+    return place?.position ?? this.view.nearest(event.clientX, event.clientY);
   }
 
   // A finger makes mouse events, too; it is heard in #onTap.
@@ -307,7 +358,6 @@ class Editor {
     event.preventDefault();
     this.#focusSentence();
     const position = this.#position(event);
-    if (position == null) return;
     const { session } = this;
     const span = spanAt(session.open.spans, position);
     this.dragFrom = position;
@@ -323,7 +373,6 @@ class Editor {
   #onMouseMove(event) {
     if (this.dragFrom == null || !(event.buttons & 1) || !this.session.open) return;
     const position = this.#position(event);
-    if (position == null) return;
     // A press may have selected a whole entity; only leaving the word it began on makes it a drag.
     if (position !== this.dragFrom) this.dragged = true;
     const { anchor, focus } = this.session.open;
@@ -341,21 +390,21 @@ class Editor {
     } else if (this.pointer !== "mouse") this.#onTap(this.#position(event));
   }
 
-  // Tap the first word, tap the last word: a phrase. Tapping an entity selects it.
+  // Tap the first word, tap the last word: a phrase. Tapping an entity selects it, tapping it again one word of it.
   #onTap(position) {
-    if (position == null) return;
     const { session } = this;
     const span = spanAt(session.open.spans, position);
     if (this.tapped != null && this.tapped !== position) {
       session.select(this.tapped, position);
       this.tapped = null;
-    } else if (span) {
+    } else if (span && span !== this.tappedSpan) {
       session.selectSpan(span);
       this.tapped = null;
     } else {
       session.select(position);
       this.tapped = position;
     }
+    this.tappedSpan = span;
     this.#draw();
   }
 
@@ -367,11 +416,11 @@ class Editor {
     if (this.view.item !== item || !item) {
       this.view.show(item, session.labels);
       this.tapped = null;
-      if (item !== this.commented) this.#closeComment(); // a comment begun on one sentence must not flag another
       if (item) this.#takeFocus();
     } else this.view.update();
+    this.#drawComment();
     const selected = item && spanAt(item.spans, item.focus);
-    this.edge.drawSelected(selected?.label, Boolean(item), Boolean(item?.past.length || session.history.length));
+    this.edge.drawSelected(selected?.label, Boolean(item), Boolean(item?.past.length), session.history.length > 0);
     this.ui.dataset.sentence = item ? item.sentence.id : "";
     this.#drawState();
     if (item) this.view.reveal(); // last, for it makes the browser lay the page out
@@ -381,7 +430,7 @@ class Editor {
   #drawState() {
     const { outbox } = this.session;
     const { status, done } = this.work;
-    this.edge.drawMeta(this.session.open);
+    this.edge.drawMeta(this.session.open, Boolean(this.session.open && this.session.marked));
     this.edge.drawEmpty(this.session.open, this.sync, status);
     this.edge.drawStatus(status, done + this.session.newlyFinished);
     const advice = this.edge.drawSaved(outbox, this.sync);

@@ -8,8 +8,9 @@ const COMMAND_HELP = [
   ["ends", "Home End"],
   ["accept", "Enter"],
   ["clear", "⌫ X"],
-  ["undo", "U"],
+  ["undo", "U Ctrl + Z"],
   ["redo", "Shift + U"],
+  ["previous", "P"],
   ["skip", "S"],
   ["not_sentence", "Shift + S"],
   ["flag", "F"],
@@ -30,7 +31,7 @@ const NAMED_KEYS = {
   Escape: "escape",
   "?": "help",
 };
-const LETTER_KEYS = { x: "clear", u: "undo", s: "skip", f: "flag", g: "guidelines" };
+const LETTER_KEYS = { x: "clear", u: "undo", p: "previous", s: "skip", f: "flag", g: "guidelines" };
 
 const SHIFTED = { undo: "redo", skip: "notSentence" };
 

@@ -147,7 +147,8 @@ function tabId() {
   return id;
 }
 
-// The draft on the screen and the sentences one can go back to: they belong to the tab and survive its reload.
+// The draft on the screen, others put aside for a moment, and the sentences one can go back to: they belong to the tab
+// and survive its reload.
 class TabMemory {
   constructor(scope) {
     this.shelf = new Shelf("sessionStorage", `maner:work:${scope}:`);
@@ -160,6 +161,14 @@ class TabMemory {
   set draft(draft) {
     if (draft) this.shelf.write("draft", draft);
     else this.shelf.remove("draft");
+  }
+
+  get aside() {
+    return this.shelf.read("aside") ?? [];
+  }
+
+  set aside(items) {
+    this.shelf.write("aside", items);
   }
 
   get history() {

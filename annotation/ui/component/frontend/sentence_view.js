@@ -11,9 +11,10 @@ WORD.setAttribute("aria-selected", "false");
 const GAP = element("span", "gap", " ");
 
 class SentenceView {
-  constructor(box, scroller) {
+  constructor(box, scroller, dock) {
     this.box = box;
     this.scroller = scroller;
+    this.dock = dock; // what may cover the end of the page
     this.item = null;
   }
 
@@ -140,17 +141,43 @@ class SentenceView {
     this.box.setAttribute("aria-activedescendant", this.cursor.id);
   }
 
-  // Scroll the card, never the page, so that the cursor and a line around it can be seen.
+  // The word whose box is nearest to a point of the window: that of the line first, then along it.
+  nearest(x, y) {
+    let best = 0;
+    let least = Infinity;
+    this.words.forEach((word, i) => {
+      for (const { left, right, top, bottom } of word.getClientRects()) {
+        const distance = 1e5 * Math.max(top - y, y - bottom, 0) + Math.max(left - x, x - right, 0);
+        if (distance < least) [best, least] = [i, distance];
+      }
+    });
+    return best;
+  }
+
+  // Scroll so that the cursor and a line around it can be seen: the card, or the page on a screen too small for a card
+  // that scrolls by itself.
   reveal() {
     const { scroller } = this;
-    if (this.unseen) scroller.scrollTop = 0;
+    const isNew = this.unseen;
     this.unseen = false;
+    if (getComputedStyle(scroller).maxBlockSize === "none") return this.#revealOnPage(isNew);
+    if (isNew) scroller.scrollTop = 0;
     if (scroller.scrollHeight <= scroller.clientHeight) return;
     const view = scroller.getBoundingClientRect();
     const word = this.cursor.getBoundingClientRect();
     const margin = word.height;
     if (word.top - margin < view.top) scroller.scrollTop += word.top - margin - view.top;
     else if (word.bottom + margin > view.bottom) scroller.scrollTop += word.bottom + margin - view.bottom;
+  }
+
+  // A new sentence only where the page stands below its beginning: what surrounds it stays on the screen.
+  #revealOnPage(isNew) {
+    const { cursor, box, dock } = this;
+    const word = cursor.getBoundingClientRect();
+    if (isNew && box.getBoundingClientRect().top < 0) return box.scrollIntoView({ block: "start" });
+    if (isNew) return;
+    cursor.style.scrollMarginBlock = `${5 * word.height}px ${dock.offsetHeight + word.height}px`;
+    cursor.scrollIntoView({ block: "nearest" });
   }
 }
 

@@ -1,10 +1,12 @@
 // The work of one annotator in one project: the open sentence, what comes next, what was done. No DOM, no network.
 //
 // An item is a sentence with the state of work on it:
-//   {sentence, spans, anchor, focus, past, future, comment, sent, sentSpans, lost, milliseconds, suggestedBy}
+//   {sentence, spans, anchor, focus, past, future, unmarked, comment, flagging, sent, sentSpans, lost, milliseconds,
+//    suggestedBy}
 // anchor and focus are the token positions of the selection (focus is where the cursor is), past and future are the
 // undo steps, `sent` is the last annotation made of it or null and sentSpans what was on the screen then, `lost` says
-// that its lease is. Sentences already sent can be opened again: what is sent then supersedes the first annotation.
+// that its lease is. Sentences already sent can be opened again: what is sent then supersedes the first annotation, and
+// `unmarked` says that it is no longer skipped or flagged. `flagging`: the comment is being written.
 // suggestedBy is the run that suggested when it was handed out (null: none did), there until it is opened.
 class Session {
   static KEPT = 50; // sentences one can go back to
@@ -15,15 +17,15 @@ class Session {
     this.client = client;
     this.outbox = new Outbox(scope);
     this.memory = new TabMemory(scope);
-    this.queue = [];
-    this.history = this.memory.history.map((kept) => ({ ...emptyItem(kept.sentence), ...kept }));
+    this.queue = this.memory.aside.map(restored);
+    this.history = this.memory.history.map(restored);
     this.historyChanged = false;
     this.run = null; // whose suggestions people see now
     this.names = null; // the version of the known names that the sentences here were handed out with
     this.open = null;
     this.visible = false;
     const draft = this.memory.draft;
-    if (draft?.sentence?.tokens) this.#show({ ...emptyItem(draft.sentence), ...draft });
+    if (draft?.sentence?.tokens) this.#show(restored(draft));
   }
 
   // ---- what the server needs to know and says ----
@@ -61,6 +63,14 @@ class Session {
     if (!back.size) return;
     this.history = this.history.filter((item) => !back.has(item.sentence.id));
     this.historyChanged = true;
+  }
+
+  // What this person did last, in this tab or elsewhere, the oldest first: to go back to from a new tab.
+  receiveEarlier(sentences) {
+    const known = new Set([...this.queue, ...this.history, ...(this.open ? [this.open] : [])].map((item) => item.sentence.id));
+    const earlier = sentences.filter(({ id }) => !known.has(id) && !this.outbox.holdsSentence(id)).map(doneItem);
+    this.history = [...earlier, ...this.history].slice(-Session.KEPT);
+    this.historyChanged = earlier.length > 0;
   }
 
   #newItem(sentence) {
@@ -104,7 +114,7 @@ class Session {
     const lost = new Set(ids);
     for (const item of [...this.queue, ...(this.open ? [this.open] : [])])
       if (!item.sent && lost.has(item.sentence.id)) item.lost = true;
-    const stays = (item) => !item.lost || item.past.length > 0;
+    const stays = (item) => !item.lost || begun(item);
     this.queue = this.queue.filter(stays);
     if (!this.open || !lost.has(this.open.sentence.id) || !this.open.lost) return null;
     if (stays(this.open)) return "kept";
@@ -139,35 +149,47 @@ class Session {
 
   // ---- edits; each is one undo step ----
 
-  #edit(spans) {
-    if (spans === this.open.spans) return;
+  #edit(change) {
     this.open.past.push(this.#state());
     this.open.future = [];
-    this.open.spans = spans;
+    Object.assign(this.open, change);
     this.keepDraft();
   }
 
   #state() {
-    const { spans, anchor, focus } = this.open;
-    return { spans, anchor, focus };
+    const { spans, anchor, focus, unmarked } = this.open;
+    return { spans, anchor, focus, unmarked };
   }
 
   label(name) {
     const [start, end] = this.selection;
     const there = this.open.spans.find((span) => sameSpan(span, { start, end, label: name }));
     if (there && !there.suggested) return;
-    this.#edit(withSpan(this.open.spans, { start, end, label: name }));
+    this.#edit({ spans: withSpan(this.open.spans, { start, end, label: name }) });
   }
 
   // Remove what the selection touches; returns whether there was anything.
   clear(start = this.selection[0], end = this.selection[1]) {
     const rest = withoutRange(this.open.spans, start, end);
     if (rest.length === this.open.spans.length) return false;
-    this.#edit(rest);
+    this.#edit({ spans: rest });
     return true;
   }
 
-  // One step back: the last edit, else the sentence before, already sent or not. Returns "edit", "sentence" or null.
+  // Whether the open sentence was skipped or flagged before, and nobody has taken that back.
+  get marked() {
+    const { sent, unmarked } = this.open;
+    return Boolean(sent && sent.status !== "labelled" && !unmarked);
+  }
+
+  // Take the skip or the flag back; returns whether there was one.
+  unmark() {
+    if (!this.marked) return false;
+    this.#edit({ unmarked: true });
+    return true;
+  }
+
+  // One step back: the last edit since the sentence was sent, else the sentence before. "edit", "sentence" or null.
   undo() {
     const item = this.open;
     if (item?.past.length) {
@@ -176,8 +198,13 @@ class Session {
       this.keepDraft();
       return "edit";
     }
+    return this.previous();
+  }
+
+  // To the sentence before. What is begun on the open one waits, as it is. Returns "sentence" or null.
+  previous() {
     if (!this.history.length) return null;
-    if (item) this.queue.unshift(item);
+    if (this.open) this.queue.unshift(this.open);
     this.#show(this.history.pop());
     this.historyChanged = true;
     return "sentence";
@@ -193,7 +220,7 @@ class Session {
       this.keepDraft();
       return "edit";
     }
-    if (!item.sent || !sameSpans(item.spans, item.sentSpans)) return null;
+    if (!item.sent || item.unmarked || !sameSpans(item.spans, item.sentSpans)) return null;
     this.#finish();
     return "sentence";
   }
@@ -201,13 +228,16 @@ class Session {
   // ---- finishing a sentence ----
 
   // Turn the open sentence into an annotation, safe in this browser before the next sentence shows. A sentence opened
-  // again and left as it was makes no new annotation. Returns the annotation or null.
+  // again and left as it was makes no new annotation, and stays skipped or flagged where it was. Returns the annotation
+  // or null.
   submit(status, comment = "", skipReason = null) {
     const item = this.open;
     const skipped = status === "skipped";
     const before = item.sent;
     const sameSpansAsSent = before && (skipped || sameSpans(item.spans, item.sentSpans));
-    if (sameSpansAsSent && before.status === status && before.comment === comment && (before.skip_reason ?? null) === skipReason) return this.#finish(null);
+    const sameAsSent = before?.status === status && before.comment === comment && (before.skip_reason ?? null) === skipReason;
+    const stillMarked = status === "labelled" && this.marked;
+    if (sameSpansAsSent && (sameAsSent || stillMarked)) return this.#finish(null);
     this.#stopClock();
     const annotation = {
       id: uuid(),
@@ -226,12 +256,15 @@ class Session {
     this.outbox.put(annotation);
     // What was sent is the person's word now, also where they only agreed with the tagger.
     if (!skipped) item.spans = item.spans.map(({ start, end, label }) => ({ start, end, label }));
-    Object.assign(item, { sent: annotation, sentSpans: item.spans, comment, milliseconds: 0 });
+    Object.assign(item, { sent: annotation, sentSpans: item.spans, milliseconds: 0 });
     return this.#finish(annotation);
   }
 
+  // What was edited before a sentence was sent is no step back from there.
   #finish(annotation = null) {
-    this.history.push(this.open);
+    const item = this.open;
+    Object.assign(item, { past: [], future: [], unmarked: false, flagging: false, comment: item.sent.comment });
+    this.history.push(item);
     if (this.history.length > Session.KEPT) this.history.shift();
     this.open = null;
     this.historyChanged = true;
@@ -250,6 +283,7 @@ class Session {
     if (item) delete item.suggestedBy;
     this.#startClock();
     this.keepDraft();
+    this.#keepAside();
   }
 
   // ---- time: only while the sentence can be seen ----
@@ -275,6 +309,13 @@ class Session {
     this.memory.draft = this.open && keptItem(this.open);
   }
 
+  // Work on sentences that wait because somebody went back from them.
+  #keepAside() {
+    const aside = this.queue.filter((item) => item.sent || begun(item)).map(keptItem);
+    if (aside.length || this.asideKept) this.memory.aside = aside;
+    this.asideKept = aside.length > 0;
+  }
+
   // Up to twenty sentences: too much to write before the next one shows, and no work is in it that the outbox has not.
   keepHistory() {
     if (!this.historyChanged) return;
@@ -290,12 +331,26 @@ const emptyItem = (sentence) => ({
   focus: 0,
   past: [],
   future: [],
+  unmarked: false,
   comment: "",
+  flagging: false,
   sent: null,
   sentSpans: [],
   lost: false,
   milliseconds: 0,
 });
+
+const restored = (kept) => ({ ...emptyItem(kept.sentence), ...kept });
+
+// A sentence as the server tells of it that this person has done before.
+function doneItem({ spans, done, ...sentence }) {
+  const made = spans.map(([start, end, label]) => ({ start, end, label }));
+  const first = made[0] ?? { start: 0, end: 1 };
+  const at = { anchor: first.start, focus: first.end - 1 };
+  return { ...emptyItem(sentence), ...at, spans: made, sentSpans: made, sent: done, comment: done.comment };
+}
+
+const begun = (item) => item.past.length > 0 || (!item.sent && item.comment !== "");
 
 // Undo steps of sentences sent before are not worth their room; those of the draft are.
 const keptItem = (item) => (item.sent ? { ...item, past: [], future: [] } : item);

@@ -75,6 +75,7 @@ class Sync {
       have: held,
       refresh: this.session.stale,
       names: this.session.names,
+      earlier: !this.answered && !this.session.history.length,
       want: !this.watched ? 0 : held.length <= Sync.LOW ? Sync.WANT : 0,
     };
     this.inFlight = request;

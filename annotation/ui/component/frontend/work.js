@@ -13,6 +13,7 @@ class Work {
   keep(answer) {
     this.status = answer.status;
     this.done = answer.done;
+    if (answer.earlier) this.session.receiveEarlier(answer.earlier);
     this.session.receive(answer.batch, answer.run ?? null, answer.names ?? null);
     this.fate = this.session.drop(answer.drop);
   }
