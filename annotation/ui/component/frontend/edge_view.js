@@ -75,7 +75,7 @@ class EdgeView {
 
   drawActions() {
     const actions = [
-      ["previous", "P", say("previous"), "compact"],
+      ["previous", "P", say("previous"), "", "‹"],
       ["undo", "U", say("undo"), ""],
       ["clear", "X", say("clear"), ""],
       ["skip", "S", say("skip"), ""],
@@ -84,12 +84,12 @@ class EdgeView {
       ["help", "?", say("keys"), "keys-only"],
       ["accept", "Enter", say("accept"), "primary"],
     ];
-    const buttons = actions.map(([command, key, text, className]) => {
-      const button = this.#button(`action ${className}`, key, text, () => this.act[command]());
+    const buttons = actions.map(([command, key, text, className, glyph]) => {
+      const button = this.#button(`action ${className}`, key, glyph ?? text, () => this.act[command]());
       button.dataset.command = command;
-      if (command === "previous") {
-        button.prepend(element("span", "glyph", "‹"));
-        button.setAttribute("aria-label", text); // where there is no room for the word
+      if (glyph) {
+        button.setAttribute("aria-label", text);
+        button.title = text;
       }
       return button;
     });
