@@ -146,15 +146,28 @@ def test_a_clock_that_is_set_back_puts_no_correction_before_what_it_corrects(edi
     assert corrected["supersedes"] == made["id"]
 
 
-def test_a_comment_begun_on_a_sentence_that_is_gone_flags_no_other(editor: Editor, plain: FakeServer) -> None:
+def test_a_comment_box_without_a_word_goes_with_its_sentence(editor: Editor, plain: FakeServer) -> None:
     first = editor.sentence()
     editor.press("f")
-    editor.page.keyboard.type("odd")
     plain.set(drop=[first])
     editor.on_other_sentence(first)
     expect(editor.page.locator(".comment")).to_be_hidden()
     expect(editor.page.locator(".sentence")).to_be_focused()
     assert plain.saved() == []
+
+
+def test_a_comment_begun_keeps_a_sentence_whose_lease_is_lost_and_flags_no_other(
+    editor: Editor, plain: FakeServer
+) -> None:
+    first = editor.sentence()
+    editor.press("f")
+    editor.page.keyboard.type("odd")
+    plain.set(drop=[first])
+    expect(editor.page.locator(".notices")).to_contain_text("Somebody else may have this sentence by now.")
+    editor.press("Enter")
+    editor.on_other_sentence(first)
+    editor.saved()
+    assert [(saved["sentence"], saved["comment"]) for saved in plain.saved()] == [(first, "odd")]
 
 
 def test_long_comments_in_a_script_of_three_bytes_a_letter_are_sent_too(editor: Editor, plain: FakeServer) -> None:
