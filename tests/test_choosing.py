@@ -53,6 +53,20 @@ def test_a_rounds_queue_is_made_again_from_stored_rows(store: Store, tmp_path: P
     assert strategy == "random" or {"random", strategy} == {item.strategy for item in stored}
 
 
+def test_ten_rounds_of_a_project_are_all_made_again(store: Store, tmp_path: Path) -> None:
+    project = make_project(store, pool=400)
+    queues = []
+    for _ in range(10):
+        label(store, project, 15)  # the first three rounds are before there are labels enough
+        run = run_stub_round(store, project, tmp_path, RULE)
+        items = sorted(queue_items(store, project).values(), key=lambda item: item.rank)
+        queues.append((run.id, [replace(item, reason="") for item in items if item.run_id == run.id]))
+    assert [store.run(run_id).metrics["selection"] for run_id, _ in queues] == ["random"] * 3 + ["mnlp"] * 7
+    assert all(len(queue) >= 100 for _, queue in queues)
+    for run_id, queue in queues:
+        assert replayed(store, store.run(run_id)) == queue
+
+
 @pytest.mark.parametrize("pool", [120, 400])
 def test_a_queue_chosen_twice_in_a_round_is_made_again_as_it_was_last(store: Store, tmp_path: Path, pool: int) -> None:
     project = make_project(store, pool=pool)
