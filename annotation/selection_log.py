@@ -1,4 +1,7 @@
-"""The log of a selection: everything it was made from, so that it can be made again without asking a tagger."""
+"""The log of a run's selection: everything it was made from, so that it can be made again without asking a tagger.
+
+What else fills the queue of the pool (see queue_filling) has no log and cannot be made again.
+"""
 
 import random
 from collections.abc import Collection, Mapping, Sequence
