@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
 from annotation.names import NameIndex, NameList
-from annotation.sampling import RANDOM_REASON
+from annotation.sampling import RANDOM_REASON, Pick
 from annotation.starting_places import may_choose, starting_places
 from annotation.training_set import GATE_ENTITIES, GATE_LABELS
 from storage import Origin, Project, QueueItem, Split, Store
@@ -64,10 +64,8 @@ def queue_anew(store: Store, project_id: int) -> int:
     return store.fill_queue(project_id, starting_places(store, project, waiting).among(items), replace=True)
 
 
-def with_names(
-    order: Sequence[int], named: Sequence[int], n: int, share: float = NAMED_SHARE
-) -> list[tuple[int, bool]]:
-    """`n` of the sentences, and whether each was taken for its names; `order` are all in an order drawn by chance.
+def with_names(order: Sequence[int], named: Sequence[int], n: int, share: float = NAMED_SHARE) -> list[Pick]:
+    """`n` of the sentences; `order` are all in an order drawn by chance, by the numbers that picks are to have as `index`.
 
     Half of the places go to `named` ones (those that hold a listed name, in an order drawn by chance), by turns with the
     others, as long as there are such. Why any: before there is a tagger, sentences without a name teach it little, and
@@ -75,15 +73,18 @@ def with_names(
     Why not all: the first labels must show what the text is like. With hardly any labels typical examples serve best
     (Hacohen et al., "Active learning on a budget", 2022); a list holds what somebody thought of, and a tagger that saw
     sentences of listed names only would miss names in other surroundings. So the other half is drawn from the whole pool
-    before the names are looked at: it alone is an unbiased sample, named sentences among it as often as in the pool.
+    before the names are looked at: it alone is an unbiased sample, named sentences among it as often as in the pool,
+    and has a propensity. What chance puts at places for which there are too few named ones has none: it holds fewer names.
     """
-    by_chance = list(order[: n - int(share * n)])
-    taken = set(by_chance)
-    raised = [each for each in named if each not in taken][: n - len(by_chance)]
+    first = list(order[: n - int(share * n) if named else n])
+    taken = set(first)
+    raised = [each for each in named if each not in taken][: n - len(first)]
     taken.update(raised)
-    by_chance += [each for each in order if each not in taken][: n - len(by_chance) - len(raised)]
-    turns = zip_longest(((each, False) for each in by_chance), ((each, True) for each in raised))
-    return [place for turn in turns for place in turn if place is not None]
+    late = [each for each in order if each not in taken][: n - len(first) - len(raised)]
+    by_chance = [Pick(each, True, len(first) / len(order)) for each in first]
+    by_chance += [Pick(each, True, None) for each in late]
+    turns = zip_longest(by_chance, (Pick(each, False, None) for each in raised))
+    return [pick for turn in turns for pick in turn if pick is not None]
 
 
 def of_all_lengths(ids: Sequence[int], lengths: Mapping[int, int], n: int, rng: random.Random) -> list[int]:
@@ -127,21 +128,19 @@ def _drawn(store: Store, project: Project, ids: Sequence[int], n: int) -> list[Q
     rng = random.Random(f"{project.settings.seed}/queue/{store.max_seq(project.id)}")
     order = of_all_lengths(ids, store.lengths(ids), len(ids), rng)
     named = _holding_names(store, project, order)
-    places = with_names(order, rng.sample(named, len(named)), n)
-    n_by_chance = sum(not raised for _, raised in places)
     return [
         QueueItem(
-            sentence_id=sentence_id,
-            origin=Origin.ACTIVE if raised else Origin.RANDOM,
+            sentence_id=pick.index,
+            origin=Origin.RANDOM if pick.by_chance else Origin.ACTIVE,
             rank=LAST_RANK + place,
-            strategy=NAMED_STRATEGY if raised else "random",
+            strategy="random" if pick.by_chance else NAMED_STRATEGY,
             score=None,
-            propensity=None if raised else n_by_chance / len(ids),
+            propensity=pick.propensity,
             run_id=None,
             round=0,
-            reason=NAMED_REASON if raised else RANDOM_REASON,
+            reason=RANDOM_REASON if pick.by_chance else NAMED_REASON,
         )
-        for place, (sentence_id, raised) in enumerate(places)
+        for place, pick in enumerate(with_names(order, rng.sample(named, len(named)), n))
     ]
 
 

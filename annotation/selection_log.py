@@ -1,4 +1,7 @@
-"""The log of a selection: everything it was made from, so that it can be made again without asking a tagger."""
+"""The log of a run's selection: everything it was made from, so that it can be made again without asking a tagger.
+
+What else fills the queue of the pool (see queue_filling) has no log and cannot be made again.
+"""
 
 import random
 from collections.abc import Collection, Mapping, Sequence
@@ -9,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from annotation.queue_filling import NAMED_STRATEGY, of_all_lengths, with_names
-from annotation.sampling import Pick, Ranking, Selection, SelectionRule, Stream, select
+from annotation.sampling import Ranking, Selection, SelectionRule, Stream, select
 from annotation.starting_places import places_of_log
 from maner_core.errors import InvalidInput
 from storage import Origin, QueueItem, Run, Sentence, Store
@@ -27,9 +30,7 @@ def drawn_order(sentences: Sequence[Sentence], seed: int, by_length: bool) -> li
 def select_by_names(order: Sequence[int], n: int, named: Ranking, barred: Collection[int]) -> Selection:
     """The next `n` of `order` that are not `barred`, half of them `named` ones: see queue_filling.with_names."""
     order = [index for index in order if index not in barred]
-    places = with_names(order, named.sentences.tolist(), min(n, len(order)))
-    chance = sum(not raised for _, raised in places) / max(len(order), 1)
-    return Selection([Pick(index, not raised, None if raised else chance) for index, raised in places])
+    return Selection(with_names(order, named.sentences.tolist(), min(n, len(order))))
 
 
 def log_of(

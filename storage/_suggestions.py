@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from maner_core.errors import NotFound, Refused
 from maner_core.spans import Span
@@ -74,6 +74,11 @@ def save_scores(
         for sentence_id, score in scores
     ]
     upsert(connection, Scores, rows, KEY, ["score", "doubt"])
+
+
+def drop_scores(connection: Connection, run_id: int) -> None:
+    """The run has scored nothing."""
+    connection.execute(delete(Scores).where(Scores.run_id == run_id))
 
 
 def scores(connection: Connection, run_id: int) -> dict[int, float]:

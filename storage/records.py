@@ -400,7 +400,7 @@ class QueueItem:
     run_id: int | None
     round: int
     reason: str = ""
-    seed: int | None = None  # of the selection; with its round and the run's scores it gives the same queue again
+    seed: int | None = None  # of the selection; a run's gives its queue again, with its scores and log. None: not kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -433,6 +433,10 @@ class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, NameStore, R
         for chunk in _in_chunks(scores):
             self._database.write(_suggestions.save_scores, run_id, chunk, doubts)
 
+    def drop_scores(self, run_id: int) -> None:
+        """Forget what the run has scored: it chooses anew."""
+        self._database.write(_suggestions.drop_scores, run_id)
+
     def scores(self, run_id: int) -> dict[int, float]:
         """The run's acquisition scores by sentence id."""
         return self._database.read(_suggestions.scores, run_id)

@@ -13,10 +13,12 @@ from loop_helpers import draft, label, make_project, open_store, queue_items, ru
 from stub_tagger import STUB, StubPrediction, StubTagger
 
 from annotation.loop import run_round
+from annotation.phases import RoundProgress
 from annotation.queue_filling import of_all_lengths, top_up
 from annotation.quick_scorer import for_a_lead, in_words, rank_correlation
 from annotation.sampling import Cost, SelectionRule
 from annotation.selection_log import replayed
+from annotation.serving import choose_run
 from annotation.tagging import LoadedTagger, Tools
 from annotation.training_set import GATE_LABELS
 from maner_core.config import TrainConfig
@@ -49,6 +51,37 @@ def test_a_rounds_queue_is_made_again_from_stored_rows(store: Store, tmp_path: P
     assert again == [replace(item, reason="") for item in stored]
     assert {item.seed for item in stored} == {run.seed}
     assert strategy == "random" or {"random", strategy} == {item.strategy for item in stored}
+
+
+def test_ten_rounds_of_a_project_are_all_made_again(store: Store, tmp_path: Path) -> None:
+    project = make_project(store, pool=400)
+    queues = []
+    for _ in range(10):
+        label(store, project, 15)  # the first three rounds are before there are labels enough
+        run = run_stub_round(store, project, tmp_path, RULE)
+        items = sorted(queue_items(store, project).values(), key=lambda item: item.rank)
+        queues.append((run.id, [replace(item, reason="") for item in items if item.run_id == run.id]))
+    assert [store.run(run_id).metrics["selection"] for run_id, _ in queues] == ["random"] * 3 + ["mnlp"] * 7
+    assert all(len(queue) >= 100 for _, queue in queues)
+    for run_id, queue in queues:
+        assert replayed(store, store.run(run_id)) == queue
+
+
+@pytest.mark.parametrize("pool", [120, 400])
+def test_a_queue_chosen_twice_in_a_round_is_made_again_as_it_was_last(store: Store, tmp_path: Path, pool: int) -> None:
+    project = make_project(store, pool=pool)
+    label(store, project, GATE_LABELS)
+    first, _ = run_stub_round(store, project, tmp_path, RULE), run_stub_round(store, project, tmp_path, RULE)
+
+    def pin_and_label(progress: RoundProgress) -> None:
+        if progress.phase == "suggesting" and not store.project(project.id).pinned:
+            choose_run(store, first.id, tmp_path, pinned=True, by=None)
+            label(store, project, 3)
+
+    run = run_round(store, store.project(project.id), tmp_path, pin_and_label, tools=STUB, rule=RULE)
+    assert len(store.scores(run.id)) == run.metrics["scored"] == min(pool - GATE_LABELS - 3, 150)
+    items = sorted(queue_items(store, project).values(), key=lambda item: item.rank)
+    assert replayed(store, run) == [replace(item, reason="") for item in items if item.run_id == run.id]
 
 
 def test_no_doubt_is_claimed_of_a_sentence_that_was_not_chosen_for_it(store: Store, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from annotation.loop import STOPPED, plain_words, run_round, run_seed
 from annotation.phases import RoundProgress
 from annotation.queue_filling import top_up
 from annotation.sampling import ACQUISITION_FUNCTIONS, QUERY_STRATEGIES, SelectionRule
+from annotation.selection_log import replayed
 from annotation.training_set import GATE_LABELS, label_shares, training_set
 from maner_core.config import TrainConfig
 from maner_core.errors import InvalidConfig, RunFailed, RunStopped
@@ -140,6 +141,18 @@ def test_a_round_can_be_run_with_every_strategy(store: Store, home: Path, strate
     chosen = {item.strategy for item in queue_items(store, project).values()}
     assert chosen == {"random", strategy}
     assert len(store.scores(run.id)) == (150 if strategy in ACQUISITION_FUNCTIONS else 0)
+
+
+@pytest.mark.parametrize("strategy", sorted(QUERY_STRATEGIES))
+def test_a_round_after_the_last_sentence_was_labelled_queues_none_and_serves(
+    store: Store, home: Path, strategy: str
+) -> None:
+    project = make_project(store, pool=60, reserve=5, name="small", strategy=strategy)
+    label(store, project, 60)
+    run = run_stub_round(store, project, home)
+    assert (run.served, run.metrics["queued"], run.metrics["scored"]) == (True, 0, 0)
+    assert queue_items(store, project) == {}
+    assert replayed(store, run) == []
 
 
 def test_the_share_of_each_label_is_counted_over_all_words() -> None:

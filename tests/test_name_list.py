@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -144,16 +144,21 @@ def test_the_command_puts_shows_and_removes_a_list(
 # The queue.
 
 
+def taken(order: Sequence[int], named: Sequence[int], n: int) -> list[tuple[int, bool]]:
+    """The sentences of the draw, and whether each was taken for its names."""
+    return [(pick.index, not pick.by_chance) for pick in with_names(order, named, n)]
+
+
 def test_half_of_the_places_go_to_named_sentences_and_half_to_chance() -> None:
     order, named = list(range(100)), [7, 60, 95, 61, 99]
-    places = with_names(order, named, 20)
+    places = taken(order, named, 20)
     assert [each for each, _ in places[:10]] == [0, 60, 1, 95, 2, 61, 3, 99, 4, 5]  # 7 is drawn by chance anyway
     assert [raised for _, raised in places[:9]] == [False, True] * 4 + [False]
     assert len({each for each, _ in places}) == len(places) == 20
-    assert with_names(order, [], 20) == [(each, False) for each in range(20)]
-    everything = with_names(order, named, 100)
+    assert taken(order, [], 20) == [(each, False) for each in range(20)]
+    everything = taken(order, named, 100)
     assert sorted(each for each, _ in everything) == order
-    by_turns = with_names(order, order[::-1], 6)
+    by_turns = taken(order, order[::-1], 6)
     assert by_turns == [(0, False), (99, True), (1, False), (98, True), (2, False), (97, True)]
 
 
@@ -162,9 +167,41 @@ def test_a_draw_with_names_keeps_its_random_half_unbiased() -> None:
     for seed in range(2_000):
         rng = random.Random(seed)
         order = rng.sample(range(20), 20)
-        drawn.update(each for each, raised in with_names(order, rng.sample(range(10), 10), 8) if not raised)
+        drawn.update(each for each, raised in taken(order, rng.sample(range(10), 10), 8) if not raised)
     # 4 of 20 each time: 400 each, with a standard deviation of 18.
     assert all(320 <= drawn[each] <= 480 for each in range(20))
+
+
+def test_the_chance_kept_with_a_drawn_sentence_is_the_one_it_had_whether_or_not_it_holds_a_name() -> None:
+    pool, n, repeats = list(range(200)), 100, 400
+    drawn: Counter[bool] = Counter()
+    for seed in range(repeats):
+        rng = random.Random(seed)
+        picks = with_names(rng.sample(pool, 200), rng.sample(pool[:20], 20), n)
+        assert len(picks) == n
+        assert {pick.propensity for pick in picks if not pick.by_chance} == {None}
+        known = [pick for pick in picks if pick.propensity is not None]
+        assert {pick.propensity for pick in known} == {0.25}
+        assert all(pick.by_chance for pick in known)
+        drawn.update(pick.index < 20 for pick in known)
+    assert drawn[True] / (20 * repeats) == pytest.approx(0.25, abs=0.02)  # standard deviation below 0.005
+    assert drawn[False] / (180 * repeats) == pytest.approx(0.25, abs=0.01)
+    assert {pick.propensity for pick in with_names(pool, [], n)} == {0.5}
+
+
+def test_the_queue_and_a_replay_keep_no_chance_of_what_filled_places_for_names(store: Store, tmp_path: Path) -> None:
+    project = make_project(store)
+    label(store, project, 12)
+    store.replace_names(project.id, [ListedName("Kisumu", "LOC")])
+    top_up(store, project.id)
+    known = [it.propensity for it in queue_items(store, project).values() if it.propensity is not None]
+    assert known == [0.5] * 54  # half of 108; only some of the others hold the name
+    run = run_stub_round(store, project, tmp_path)
+    items = sorted(queue_items(store, project).values(), key=lambda item: item.rank)
+    known = [it.propensity for it in items if it.propensity is not None]
+    assert known == [50 / 108] * 50
+    again = replayed(store, store.run(run.id))
+    assert [(it.sentence_id, it.propensity) for it in again] == [(it.sentence_id, it.propensity) for it in items]
 
 
 def project_with_places(store: Store, n: int = 200, named: int = 30, **settings: Any) -> Project:

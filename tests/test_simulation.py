@@ -102,6 +102,17 @@ def test_ten_rounds_are_the_same_when_run_again(files: tuple[Path, Path], tmp_pa
     assert first == again
 
 
+def test_a_budget_may_be_the_whole_pool(tmp_path: Path) -> None:
+    pool, test = write_conll(tmp_path / "train.conll", sentence_tokens(100)), sentence_tokens(20, seed=1)
+    files = (pool, write_conll(tmp_path / "test.conll", test))
+    run(files, tmp_path / "out", replace(CONFIG, seeds=1, batch=25, budget=100))
+    points = without_times(read_points(tmp_path / "out" / "points.csv"))
+    assert [(point.strategy, point.labels) for point in points if point.labels == 100] == [
+        ("mnlp", 100),
+        ("random", 100),
+    ]
+
+
 def test_finished_repetitions_are_not_run_again(files: tuple[Path, Path], tmp_path: Path) -> None:
     means, second = run(files, tmp_path / "out"), CountingTools()
     assert run(files, tmp_path / "out", tools=second.tools) == means

@@ -115,6 +115,10 @@ def test_many_scores_are_kept_and_replaced(store: Store) -> None:
     expected = {id_: number / 8 for number, id_ in enumerate(ids)}
     store.save_scores(run, expected.items())
     assert store.scores(run) == expected
+    other = start_run(store, project)
+    store.save_scores(other, expected.items())
+    store.drop_scores(run)
+    assert (store.scores(run), store.scores(other)) == ({}, expected)
 
 
 def test_machine_work_on_the_wrong_split_is_refused(store: Store) -> None:

@@ -76,9 +76,10 @@ class Pick:
     index: int
     by_chance: bool
     propensity: float | None
-    """Chance that this rule had to choose this sentence. Of one drawn by chance: the share drawn of the pool. Of a ranked one:
-    once it was read (see `by_power`; 1 where nothing is drawn, None where it only took the place of others too alike); that
-    it was read at all is another chance, where a `subsample` of the pool is."""
+    """Chance that this rule had to choose this sentence. Of one drawn by chance: the share drawn of the pool, None where only
+    what names had left was drawn from. Of a ranked one: once it was read (see `by_power`; 1 where nothing is drawn, None where
+    it only took the place of others too alike, or holds a listed name); that it was read at all is another chance, where a
+    `subsample` of the pool is."""
 
 
 TooAlike = Callable[[int, Sequence[int]], int | None]
