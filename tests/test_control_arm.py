@@ -9,12 +9,14 @@ import pytest
 from loop_helpers import (
     draft,
     fill_randomly,
+    gold_spans,
     label_reserve,
     make_project,
     open_store,
     queue_items,
     run_stub_round,
     save,
+    sentence_tokens,
 )
 from store_helpers import new_project, start_run
 from streamlit.testing.v1 import AppTest
@@ -28,6 +30,7 @@ from maner_core.spans import Span
 from storage import (
     ArmMeasure,
     LabelledSentence,
+    NewSentence,
     Origin,
     Project,
     QueueItem,
@@ -73,10 +76,10 @@ def test_idle_and_untimed_labels_count_as_much_as_the_median() -> None:
     assert seconds([]) == 0
 
 
-def compared_project(store: Store, home: Path, **settings: object) -> Project:
+def compared_project(store: Store, home: Path, evaluation: int = 20, **settings: object) -> Project:
     """A project in which each way has EVERY labels of its own after 20 common ones, and one run."""
     project = make_project(store, pool=200, reserve=20, **settings)  # type: ignore[arg-type]
-    label_reserve(store, project, 20)
+    label_reserve(store, project, evaluation)
     for origin, n in ((Origin.RANDOM, 20), (Origin.ACTIVE, EVERY), (Origin.RANDOM, EVERY)):
         label_by(store, project, origin, n)
     run_stub_round(store, project, home)
@@ -119,6 +122,20 @@ def test_corrections_change_neither_who_is_in_which_arm_nor_what_it_took(lead_st
     measure(lead_store, project, tmp_path, STUB)
     found = lead_store.arm_measures(project.id)
     assert [(one.arm, one.n_labels, one.seconds) for one in found] == [("chance", 30, 60.0), ("choice", 30, 60.0)]
+
+
+def test_imported_labels_took_nobody_time(lead_store: Store, tmp_path: Path) -> None:
+    project = make_project(lead_store, pool=60, reserve=20, control_share=0.5)
+    label_reserve(lead_store, project, 20)
+    gold = [NewSentence(tokens, gold=gold_spans(tokens)) for tokens in sentence_tokens(40, seed=7)]
+    lead_store.add_sentences(project.id, gold, lead_store.annotator("import").id, "gold.conll")
+    for origin in (Origin.ACTIVE, Origin.RANDOM):
+        label_by(lead_store, project, origin, EVERY - 1)
+        label_by(lead_store, project, origin, 1, milliseconds=0)  # a person's, whose time is not known
+    run_stub_round(lead_store, project, tmp_path)
+    measure(lead_store, project, tmp_path, STUB)
+    found = lead_store.arm_measures(project.id)
+    assert [(one.n_labels, one.seconds) for one in found] == [(40 + EVERY, EVERY * 2.0)] * 2
 
 
 def test_nothing_is_compared_where_nobody_asks(lead_store: Store, tmp_path: Path) -> None:
@@ -182,8 +199,27 @@ def test_the_dashboard_sets_both_against_each_other(page_store: Store, tmp_path:
     assert not app.exception
     said = "\n".join(str(each.value) for each in app.markdown)
     assert (
-        "Choosing pays: with 30 labels each, F1 100.0 where sentences were chosen and 0.0 where they were drawn" in said
+        "The tagger that learned from chosen sentences is better: with 30 labels each, F1 100.0 where sentences were "
+        "chosen and 0.0 where they were drawn"
+    ) in said
+    assert "It is one training each: how far two trainings differ by chance is not counted." in said
+    assert (
+        "All labels with chosen sentences took people 2 min, all with drawn ones 2 min, those in common included"
+        in said
     )
-    assert "The chosen ones took people 2 min, the drawn ones 2 min." in said
     app.segmented_control(key="arms_axis").set_value("minutes").run()
     assert not app.exception
+
+
+def test_few_evaluation_sentences_do_not_tell_the_two_taggers_apart(page_store: Store, tmp_path: Path) -> None:
+    project = compared_project(page_store, tmp_path, evaluation=5, control_share=0.5)
+    gold = {item.sentence.id: item.gold.spans for item in page_store.labelled(project.id, Split.RESERVE)}
+    run = page_store.runs(project.id)[-1].id
+    page_store.save_arm_measures(
+        [ArmMeasure(run, "chance", 30, 90.0, dict.fromkeys(gold, ())), ArmMeasure(run, "choice", 30, 150.0, gold)]
+    )
+    app = AppTest.from_string("from annotation.ui import dashboard\ndashboard.page()", default_timeout=30).run()
+    assert not app.exception
+    said = "\n".join(str(each.value) for each in app.markdown)
+    assert "There are too few evaluation sentences to tell the two taggers apart, 20 are needed: with 30 labels" in said
+    assert "a difference of +100.0 points on 5 evaluation sentences." in said

@@ -6,7 +6,9 @@ import streamlit as st
 from annotation.run_comparison import RunComparison, compare_runs
 from annotation.serving import Gold, evaluate, evaluation_labels
 from annotation.ui import charts
+from annotation.ui.text import counted
 from annotation.work_state import duration
+from maner_core.evaluation import FEWEST_SENTENCES
 from storage import ArmMeasure, Project, Store
 
 _NAMES = {"chance": "drawn by chance", "choice": "chosen"}
@@ -69,17 +71,22 @@ def _in_words(last: list[ArmMeasure], gold: Gold) -> str:
             "The evaluation sentences labelled so far were imported after the comparison; the next one can be measured."
         )
     overall = found.overall
+    interval = f" (95 %: {100 * overall.low:+.1f} to {100 * overall.high:+.1f})" if overall.enough else ""
     return (
         f"{_verdict(found)}: with {choice.n_labels} labels each, F1 {100 * overall.after:.1f} where sentences were chosen "
-        f"and {100 * overall.before:.1f} where they were drawn, a difference of {100 * overall.change:+.1f} points "
-        f"(95 %: {100 * overall.low:+.1f} to {100 * overall.high:+.1f}) on {found.n_sentences} evaluation sentences. "
-        f"The chosen ones took people {duration(choice.seconds)}, the drawn ones {duration(chance.seconds)}."
+        f"and {100 * overall.before:.1f} where they were drawn, a difference of {100 * overall.change:+.1f} points{interval} "
+        f"on {counted(found.n_sentences, 'evaluation sentence')}. "
+        "It is one training each: how far two trainings differ by chance is not counted. "
+        f"All labels with chosen sentences took people {duration(choice.seconds)}, all with drawn ones "
+        f"{duration(chance.seconds)}, those in common included; imported labels took none."
     )
 
 
 def _verdict(found: RunComparison) -> str:
     return {
-        "better": "Choosing pays",
-        "worse": "Choosing costs",
-        "not told apart": "It cannot be told yet whether choosing pays",
+        "better": "The tagger that learned from chosen sentences is better",
+        "worse": "The tagger that learned from chosen sentences is worse",
+        "not told apart": "The taggers that learned from chosen and from drawn sentences cannot be told apart",
+        "too few to tell": "There are too few evaluation sentences to tell the two taggers apart, "
+        f"{FEWEST_SENTENCES} are needed",
     }[found.overall.verdict]
