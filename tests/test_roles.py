@@ -257,6 +257,20 @@ def test_the_menu_is_that_of_the_project_picked(world: World, monkeypatch: pytes
     assert "Dashboard" not in offered[-1]
 
 
+def test_pages_that_are_not_offered_say_who_may_see_them(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    hidden: list[str] = []
+    hidden_pages = navigation.hidden_pages
+
+    def seen(person: Person, project: Project | None) -> Sequence[Any]:
+        found = hidden_pages(person, project)
+        hidden.extend(page.url_path for page in found)
+        return found
+
+    monkeypatch.setattr(navigation, "hidden_pages", seen)
+    script(monkeypatch, world, "annotator")
+    assert sorted(hidden) == sorted({*PAGES, "annotate", "join"} - {"you"})
+
+
 def test_the_page_script_asks_who_is_there_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [title.value for title in script(monkeypatch, world, "nobody").title] == ["Welcome"]
 

@@ -83,7 +83,7 @@ def _headline(found: Agreement) -> None:
             help=f"F1 whatever the label: what is lost to the left is about labels; {_interval(entities.span_only)}",
         )
         st.metric(
-            "A word in common",
+            "Same label, a word in common",
             _short(entities.overlap),
             help=f"F1 of the same label on some of the same words: what is lost is about where names start and end; "
             f"{_interval(entities.overlap)}",
@@ -152,7 +152,7 @@ def _figures(found: EntityAgreement, span_only: bool = True) -> dict[str, object
         "Agree on": _percent(found.exact),
         "95%": UNKNOWN if found.exact.value is None else f"{found.exact.low:.0%} to {found.exact.high:.0%}",
         **without_label,
-        "A word in common": _percent(found.overlap),
+        "Same label, a word in common": _percent(found.overlap),
     }
 
 
@@ -165,7 +165,7 @@ def _coefficient(name: str, found: Measured) -> dict[str, object]:
 def _table(rows: Sequence[Mapping[str, object]], key: str) -> None:
     percent = st.column_config.NumberColumn(format="%.0f%%")
     config: dict[str, ColumnConfig] = {
-        **dict.fromkeys(("Agree on", "Same words", "A word in common"), percent),
+        **dict.fromkeys(("Agree on", "Same words", "Same label, a word in common"), percent),
         "Marked": st.column_config.NumberColumn(help="How often, by anybody"),
         "Kappa": st.column_config.NumberColumn(format="%.2f", help="Cohen's, on the words that either marked"),
         "Alpha": st.column_config.NumberColumn(format="%.2f", help="Krippendorff's, on the words that somebody marked"),

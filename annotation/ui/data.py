@@ -184,6 +184,7 @@ def _run_import(
     add_labels: bool,
     pretokenized: bool,
 ) -> None:
+    st.session_state.pop(_REPORT, None)  # what the import before did is no news beside a refusal of this one
     bar = st.progress(0.0, text=_PHASES["reading"][0])
 
     def progress(phase: str, done: int, total: int) -> None:

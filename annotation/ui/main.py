@@ -28,13 +28,13 @@ def main() -> None:
     if person is None:
         # At every address, so that a link somebody was sent leads on once they have signed in.
         pages = [
-            st.Page(sign_in.page, title="Welcome", url_path=name, default=name == navigation.DEFAULT)
-            for name in navigation.PAGES
+            st.Page(sign_in.page, title="Welcome", url_path=name, default=name == navigation.ROOT)
+            for name in (navigation.ROOT, *navigation.PAGES)
         ]
         st.navigation([*pages, navigation.join_page()], position="hidden").run()
         return
     chosen = chosen_project()
-    page = st.navigation([*navigation.pages(person, chosen), navigation.join_page()])
+    page = st.navigation([*navigation.pages(person, chosen), *navigation.hidden_pages(person, chosen)])
     with st.sidebar:
         if chosen is not None:
             _project_picker(chosen)

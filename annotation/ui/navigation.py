@@ -36,6 +36,7 @@ PAGES = {
 }
 DEFAULT = "annotate"
 JOIN = "join"
+ROOT = "start"
 
 
 def import_pages() -> None:
@@ -50,20 +51,47 @@ def pages(person: Person, project: Project | None) -> list[Page]:
     return [_page(name, words) for name in _shown(person, project)]
 
 
+def hidden_pages(person: Person, project: Project | None) -> list[Page]:
+    """What is in nobody's menu: the other pages, which say who may see them, and the default one under its name.
+
+    People send each other addresses; "page not found" would be untrue of these.
+    """
+    words, shown = current_words(), set(_shown(person, project))
+    others = [_page(name, words, hidden=True) for name in _existing() if name not in shown]
+    named = st.Page(_to_default, title=words[DEFAULT], url_path=DEFAULT, visibility="hidden")
+    return [*others, named, join_page()]
+
+
+def _to_default() -> NoReturn:
+    go_to(DEFAULT)
+
+
+def _existing() -> Iterator[str]:
+    alone = current_access().single_user is not None
+    return (name for name, entry in PAGES.items() if not (entry.needs_accounts and alone))
+
+
 def _shown(person: Person, project: Project | None) -> Iterator[str]:
     project_id = None if project is None else project.id
-    for name, entry in PAGES.items():
-        if entry.needs_accounts and current_access().single_user is not None:
-            continue
+    for name in _existing():
+        entry = PAGES[name]
         first_project = name == "project" and project is None and may(person, Action.CREATE_PROJECT)
         if name == DEFAULT or entry.action is None or first_project or may(person, entry.action, project_id):
             yield name
 
 
-def _page(name: str, words: Words) -> Page:
+def _page(name: str, words: Words, hidden: bool = False) -> Page:
     entry = PAGES[name]
     function = import_module(entry.module).page
-    return st.Page(function, title=words[name], icon=entry.icon, url_path=name, default=name == DEFAULT)
+    default = name == DEFAULT and not hidden
+    return st.Page(
+        function,
+        title=words[name],
+        icon=entry.icon,
+        url_path=ROOT if default else name,  # the default page is served at "/", and each path only once
+        default=default,
+        visibility="hidden" if hidden else "visible",
+    )
 
 
 def join_page() -> Page:

@@ -94,7 +94,8 @@ def _decide(project: Project) -> None:
     with st.expander("History of this sentence", icon=":material/history:"):
         for event in events(store.history(project.id, item.sentence_id)):
             when = f"{event.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if event.at else "—"
-            st.markdown(f"{when} **{plain(event.who)}** {plain(event.what)}")
+            who = f" **{plain(event.who)}**" if event.who else ""
+            st.markdown(f"{when}{who} {plain(event.what)}")
 
 
 def _queue(project: Project, reviewer_id: int) -> ReviewQueue:

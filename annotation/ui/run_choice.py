@@ -16,3 +16,5 @@ def choose(project_id: int, run_id: int, pinned: bool) -> None:
         choose_run(current_store(), run_id, current_settings().home, pinned=pinned, by=by)
     except ManerError as error:
         st.toast(plain(str(error)), icon=":material/error:")
+        return
+    st.toast(f"Run {run_id} serves from now on.", icon=":material/check:")

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from annotation.permissions import Action
+from annotation.queue_filling import NAMED_STRATEGY
 from annotation.quick_scorer import in_words
 from annotation.run_history import Choice, choice, recipe_changes, state
 from annotation.serving import checkpoint_folder
@@ -196,7 +197,15 @@ def _recipe(run: Run) -> None:
         st.dataframe(pd.DataFrame(rows, columns=["Knob", "This run", "Preset"]), hide_index=True, key="recipe")
     strategy = run.metrics.get("selection")
     if strategy:
-        st.caption(f"The sentences after it were chosen by the strategy {plain(str(strategy))}.")
+        st.caption(f"The sentences after it were {_chosen_words(str(strategy))}.")
+
+
+def _chosen_words(strategy: str) -> str:
+    if strategy == "random":
+        return "drawn by chance"
+    if strategy == NAMED_STRATEGY:
+        return "drawn by chance, every other one among those that hold a listed name"
+    return f"chosen by the strategy {plain(strategy)}"
 
 
 def _weights(store: Store, project: Project, run: Run) -> None:

@@ -194,3 +194,9 @@ def test_a_name_labelled_once_is_suggested_where_it_stands_again(tool: Tool, ope
     assert row.spans == (Span(0, 2, "PER"), Span(3, 4, "LOC"))
     assert row.names_shown[0] == SuggestedName(0, 2, "PER", NameSource.SEEN, seen_in=ids[0])
     assert row.suggestion_run is None
+
+
+def test_the_labelling_page_is_also_found_under_its_name(tool: Tool, open_editor: OpenEditor) -> None:
+    editor = open_editor(f"{tool.server.url}/annotate").ready()
+    expect(editor.page.get_by_role("dialog")).to_have_count(0)
+    expect(editor.page).to_have_url(f"{tool.server.url}/?project={tool.project.id}")
