@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from maner_core.evaluation import Counts
+from maner_core.evaluation import FEWEST_SENTENCES, Counts
 
 Floats = npt.NDArray[np.float64]
 
@@ -69,13 +69,14 @@ def fit(sizes: npt.ArrayLike, heights: npt.ArrayLike) -> PowerLaw:
 def forecast(
     sizes: Sequence[int], counts: Sequence[Counts], more: Sequence[int], draws: int = DRAWS, seed: int = 0
 ) -> list[Forecast]:
-    """What `more` labels are expected to add to the last of `sizes`; [] for fewer than FEWEST_SIZES different sizes.
+    """What `more` labels are expected to add to the last of `sizes`.
 
-    `counts` has (n_sentences, 3) entity counts of each run on the same evaluation sentences. The interval holds both
-    noises: evaluation sentences are drawn anew for all runs together, and what the curve does not explain, that is by
-    how much trainings differ by chance, is drawn from its residuals.
+    [] for fewer than FEWEST_SIZES different sizes, or than FEWEST_SENTENCES evaluation sentences. `counts` has
+    (n_sentences, 3) entity counts of each run on the same evaluation sentences. The interval holds both noises: evaluation
+    sentences are drawn anew for all runs together, and what the curve does not explain, that is by how much trainings
+    differ by chance, is drawn from its residuals.
     """
-    if len(set(sizes)) < FEWEST_SIZES:
+    if len(set(sizes)) < FEWEST_SIZES or len(counts[0]) < FEWEST_SENTENCES:
         return []
     n = np.asarray(sizes, dtype=np.float64)
     table = np.stack(counts).astype(np.float64)  # (n_runs, n_sentences, 3)

@@ -4,19 +4,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from annotation.serving import Gold, Predictions
-from maner_core.evaluation import entity_counts, f1_of_counts, only_label, paired_difference
+from maner_core.evaluation import FEWEST_SENTENCES, entity_counts, f1_of_counts, only_label, paired_difference
 from maner_core.spans import Span
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """F1 (0 to 1) of two runs on the same sentences and the 95 % interval of the second less the first."""
+    """F1 (0 to 1) of two runs on the same sentences and the 95 % interval of the second less the first.
+
+    The interval means something only where there are `enough` sentences.
+    """
 
     before: float
     after: float
     low: float
     high: float
     n_gold: int
+    n_sentences: int
 
     @property
     def change(self) -> float:
@@ -24,8 +28,15 @@ class Difference:
         return self.after - self.before
 
     @property
+    def enough(self) -> bool:
+        """Whether there are FEWEST_SENTENCES."""
+        return self.n_sentences >= FEWEST_SENTENCES
+
+    @property
     def verdict(self) -> str:
-        """better, worse, or "not told apart" where the interval holds 0."""
+        """better, worse, "not told apart" where the interval holds 0, or "too few to tell" without `enough` sentences."""
+        if not self.enough:
+            return "too few to tell"
         return "better" if self.low > 0 else "worse" if self.high < 0 else "not told apart"
 
 
@@ -99,13 +110,14 @@ def in_words(before: int, after: int, comparison: RunComparison) -> str:
         "better": f"Run {after} is better than run {before}",
         "worse": f"Run {after} is worse than run {before}",
         "not told apart": f"Run {after} and run {before} cannot be told apart",
+        "too few to tell": f"There are too few evaluation sentences to tell run {after} and run {before} apart",
     }
     overall, n = comparison.overall, comparison.n_sentences
     sentences = f"{n} evaluation sentence{'' if n == 1 else 's'}"
-    words = (
-        f"{told[overall.verdict]}: F1 {100 * overall.after:.1f} against {100 * overall.before:.1f} on {sentences}, "
-        f"a change of {100 * overall.change:+.1f} points (95 %: {100 * overall.low:+.1f} to {100 * overall.high:+.1f})."
-    )
+    words = f"{told[overall.verdict]}: F1 {100 * overall.after:.1f} against {100 * overall.before:.1f} on {sentences}"
+    if not overall.enough:
+        return f"{words}, and {FEWEST_SENTENCES} are needed."
+    words += f", a change of {100 * overall.change:+.1f} points (95 %: {100 * overall.low:+.1f} to {100 * overall.high:+.1f})."
     clear = [
         f"{verdict} at {', '.join(labels)}"
         for verdict in ("better", "worse")
@@ -119,4 +131,6 @@ def _difference(
 ) -> Difference:
     first, second = entity_counts(gold, before), entity_counts(gold, after)
     f1_before, f1_after = (f1_of_counts(*counts.sum(axis=0).tolist()) for counts in (first, second))
-    return Difference(f1_before, f1_after, *paired_difference(first, second), n_gold=sum(map(len, gold)))
+    return Difference(
+        f1_before, f1_after, *paired_difference(first, second), n_gold=sum(map(len, gold)), n_sentences=len(gold)
+    )

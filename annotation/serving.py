@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from maner_core.errors import Refused
-from maner_core.evaluation import bootstrap_f1, entity_counts, f1_report, paired_bootstrap
+from maner_core.evaluation import FEWEST_SENTENCES, bootstrap_f1, entity_counts, f1_report, paired_bootstrap
 from maner_core.spans import Span
 from storage import PINNED, Project, Run, RunState, Split, Store
 
@@ -99,7 +99,8 @@ def f1_history(store: Store, project_id: int) -> list[RunF1]:
 def judge(store: Store, project: Project, predictions: Predictions, home: Path) -> Verdict:
     """Whether a new run with these predictions may serve: unless it is significantly worse than the serving one.
 
-    A pinned run is never replaced. Who serves is asked anew: a lead may have chosen another run during the training.
+    A pinned run is never replaced; on fewer than FEWEST_SENTENCES nothing is called worse. Who serves is asked anew: a lead
+    may have chosen another run during the training.
     """
     project = store.project(project.id)
     if project.serving_run is None:
@@ -117,6 +118,9 @@ def judge(store: Store, project: Project, predictions: Predictions, home: Path) 
     gold = [item for item in evaluation_labels(store, project.id) if item[0] in stored and item[0] in predictions]
     if not gold:
         return Verdict(True, f"There are no evaluation labels yet to compare it with run {serving.id}.")
+    if len(gold) < FEWEST_SENTENCES:
+        why = f"There are too few evaluation sentences to compare it with run {serving.id}: {len(gold)}"
+        return Verdict(True, f"{why}, and {FEWEST_SENTENCES} are needed.")
     _, spans, before = _side_by_side(gold, stored)
     _, _, after = _side_by_side(gold, predictions)
     counts_before, counts_after = entity_counts(spans, before), entity_counts(spans, after)

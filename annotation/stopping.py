@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from annotation.learning_curve import FEWEST_SIZES, Forecast
 from annotation.stability import Agreement, Noise, Stability
+from maner_core.evaluation import FEWEST_SENTENCES
 
 NEXT = (50, 200)
 """Further labels that are forecast."""
@@ -11,12 +12,20 @@ WORTH = 0.01
 """F1 that the last of NEXT must be sure to add, or sure not to add, for a clear word."""
 
 
-def advice(forecasts: Sequence[Forecast], n_sizes: int) -> str:
-    """One sentence on the value of the next labels."""
+def advice(forecasts: Sequence[Forecast], n_sizes: int, n_sentences: int) -> str:
+    """One sentence on the value of the next labels, or on what is missing to tell it.
+
+    `n_sizes` are the different numbers of labels that were trained on, `n_sentences` the labelled evaluation sentences.
+    """
+    if n_sentences < FEWEST_SENTENCES:
+        return (
+            f"What more labels are worth can be told from {FEWEST_SENTENCES} labelled evaluation sentences on; there "
+            f"{_is(n_sentences)} {n_sentences} so far."
+        )
     if not forecasts:
         return (
             f"What more labels are worth can be told from {FEWEST_SIZES} trainings on different numbers of labels, measured "
-            f"on the same evaluation sentences; there {'is' if n_sizes == 1 else 'are'} {n_sizes} so far."
+            f"on the same evaluation sentences; there {_is(n_sizes)} {n_sizes} so far."
         )
     far = forecasts[-1]
     if far.high < WORTH:
@@ -45,6 +54,10 @@ def change(stability: Stability, measured_at: int | None = None) -> str:
         return f"{said}; how far two trainings on the same labels differ is not measured yet{when}."
     learned = "still changed it" if step.f1 < noise.f1 else "changed no more than chance does"
     return f"{said}, two trainings on the same {noise.labels} labels by {_percent(noise)}: the last labels {learned}."
+
+
+def _is(n: int) -> str:
+    return "is" if n == 1 else "are"
 
 
 def _gain(forecast: Forecast) -> str:

@@ -15,6 +15,13 @@ from maner_core.spans import Span, spans_to_tags
 Counts = NDArray[np.int64]
 """(n_sentences, 3): entities found, entities predicted, entities in the gold annotation, by sentence."""
 
+FEWEST_SENTENCES = 20
+"""Sentences from which on two taggers are compared, or a curve of them is carried on.
+
+Draws from fewer vary too little: a single sentence read worse is worse in every draw, and so are four of four, which a
+sign test still takes for chance (p = 1/16).
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class LabelScore:

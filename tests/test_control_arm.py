@@ -73,10 +73,10 @@ def test_idle_and_untimed_labels_count_as_much_as_the_median() -> None:
     assert seconds([]) == 0
 
 
-def compared_project(store: Store, home: Path, **settings: object) -> Project:
+def compared_project(store: Store, home: Path, evaluation: int = 20, **settings: object) -> Project:
     """A project in which each way has EVERY labels of its own after 20 common ones, and one run."""
     project = make_project(store, pool=200, reserve=20, **settings)  # type: ignore[arg-type]
-    label_reserve(store, project, 20)
+    label_reserve(store, project, evaluation)
     for origin, n in ((Origin.RANDOM, 20), (Origin.ACTIVE, EVERY), (Origin.RANDOM, EVERY)):
         label_by(store, project, origin, n)
     run_stub_round(store, project, home)
@@ -187,3 +187,17 @@ def test_the_dashboard_sets_both_against_each_other(page_store: Store, tmp_path:
     assert "The chosen ones took people 2 min, the drawn ones 2 min." in said
     app.segmented_control(key="arms_axis").set_value("minutes").run()
     assert not app.exception
+
+
+def test_few_evaluation_sentences_do_not_tell_whether_choosing_pays(page_store: Store, tmp_path: Path) -> None:
+    project = compared_project(page_store, tmp_path, evaluation=5, control_share=0.5)
+    gold = {item.sentence.id: item.gold.spans for item in page_store.labelled(project.id, Split.RESERVE)}
+    run = page_store.runs(project.id)[-1].id
+    page_store.save_arm_measures(
+        [ArmMeasure(run, "chance", 30, 90.0, dict.fromkeys(gold, ())), ArmMeasure(run, "choice", 30, 150.0, gold)]
+    )
+    app = AppTest.from_string("from annotation.ui import dashboard\ndashboard.page()", default_timeout=30).run()
+    assert not app.exception
+    said = "\n".join(str(each.value) for each in app.markdown)
+    assert "There are too few evaluation sentences to tell whether choosing pays, 20 are needed: with 30 labels" in said
+    assert "a difference of +100.0 points on 5 evaluation sentences." in said

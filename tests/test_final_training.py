@@ -33,11 +33,11 @@ def lead_store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def evaluated_project(store: Store, home: Path) -> Project:
-    """A project with 30 labels to learn from, 10 evaluation labels and one run."""
+def evaluated_project(store: Store, home: Path, evaluation: int = 10) -> Project:
+    """A project with 30 labels to learn from, so many evaluation labels and one run."""
     project = make_project(store, pool=80, reserve=20, retrain_every=1000)
     label(store, project, 30)
-    label_reserve(store, project, 10)
+    label_reserve(store, project, evaluation)
     run_stub_round(store, project, home)
     return store.project(project.id)
 
@@ -160,7 +160,7 @@ def test_the_worker_trains_on_everything_and_says_that_nothing_measures_it(lead_
 
 
 def test_the_other_runs_their_curve_and_the_queue_stay_as_they_are(lead_store: Store, tmp_path: Path) -> None:
-    project = evaluated_project(lead_store, tmp_path)
+    project = evaluated_project(lead_store, tmp_path, evaluation=20)  # enough to compare runs
     curve, queue = f1_history(lead_store, project.id), claim_all(lead_store, project)
     final = final_run(lead_store, project, tmp_path)
     assert f1_history(lead_store, project.id) == curve
@@ -170,7 +170,7 @@ def test_the_other_runs_their_curve_and_the_queue_stay_as_they_are(lead_store: S
     again = run_stub_round(lead_store, project, tmp_path)
     assert (again.round, again.n_train) == (2, 40)  # the pool alone, and rounds count on
     assert [point.run.id for point in f1_history(lead_store, project.id)] == [curve[0].run.id, again.id]
-    assert f"of run {curve[0].run.id}" in again.message
+    assert f"of run {curve[0].run.id} on 20 evaluation sentences" in again.message
     assert lead_store.final_runs(project.id) == [final]
 
 

@@ -107,6 +107,23 @@ def test_without_evaluation_labels_a_new_run_serves(store: Store, home: Path, pr
     assert "no evaluation labels" in second.message
 
 
+def test_on_few_evaluation_sentences_a_new_run_serves_however_it_reads_them(
+    store: Store, home: Path, project: Project
+) -> None:
+    label(store, project, 60)
+    label_reserve(store, project, 19)
+    good = run_stub_round(store, project, home)
+    later = run_round(store, store.project(project.id), home, tools=worse_after(good.id))
+    assert later.served
+    assert later.metrics["p_worse"] is None
+    assert later.message == (
+        f"There are too few evaluation sentences to compare it with run {good.id}: 19, and 20 are needed."
+    )
+    label_reserve(store, project, 1)
+    choose_run(store, good.id, home, pinned=False, by=None)
+    assert not run_round(store, store.project(project.id), home, tools=worse_after(good.id)).served
+
+
 def test_a_run_no_better_than_the_serving_one_serves(store: Store, home: Path, project: Project) -> None:
     label(store, project, 60)
     label_reserve(store, project, 30)

@@ -124,7 +124,7 @@ def test_a_label_is_text_where_runs_are_compared(name: str, store: Store) -> Non
     label = "![x](http://x.example/x.png)"
     project = store.create_project(ProjectSettings(name="Habari", labels=make_labels((label,))))
     spans = (Span(0, 1, label),)
-    reserve = [NewSentence(("Juma", f"yuko{i}"), split=Split.RESERVE, gold=spans) for i in range(12)]
+    reserve = [NewSentence(("Juma", f"yuko{i}"), split=Split.RESERVE, gold=spans) for i in range(20)]
     store.add_sentences(project.id, reserve, store.annotator("Mwalimu").id, "test")
     ids = [sentence.id for sentence in store.sentences(project.id, Split.RESERVE)]
     for found in ((), spans):

@@ -145,6 +145,18 @@ def test_two_runs_are_compared_in_words_and_sentence_by_sentence(store: Store, p
     assert "ORG</small>" in shown[1]
 
 
+def test_two_runs_on_few_evaluation_sentences_are_compared_without_intervals(store: Store, home: Path) -> None:
+    project = make_project(store, pool=40, reserve=20)
+    label_reserve(store, project, 5)
+    finish(store, project, home, right=0)
+    finish(store, project, home, right=20)
+    app = open_page()
+    assert "too few evaluation sentences to tell run 2 and run 1 apart" in text(app)
+    by_label = next(frame.value for frame in app.dataframe if "So" in frame.value)
+    assert set(by_label["95 % interval"]) == {""}
+    assert set(by_label["So"]) == {"too few to tell"}
+
+
 def test_marked_names_are_escaped_and_underlined_in_their_colour() -> None:
     html = marked(["<b>", "Asha", "Juma", "&"], [Span(1, 3, "PER")], {"PER": 'red"'}, "rtl")
     assert html == (

@@ -89,7 +89,16 @@ def test_few_evaluation_sentences_widen_the_interval() -> None:
 
 def test_fewer_than_four_sizes_are_no_curve() -> None:
     assert forecast([50, 75, 100, 100], counts(3, 5, 6, 6), (50,)) == []
-    assert f"from {FEWEST_SIZES} trainings on different numbers of labels" in advice([], 3)
+    assert f"from {FEWEST_SIZES} trainings on different numbers of labels" in advice([], 3, 40)
+
+
+def test_few_evaluation_sentences_carry_no_forecast() -> None:
+    few, enough = (counts(3, 5, 6, 7, sentences=n) for n in (19, 20))
+    assert forecast([50, 100, 200, 400], few, (50,)) == []
+    assert len(forecast([50, 100, 200, 400], enough, (50,))) == 1
+    assert advice([], 5, 19) == (
+        "What more labels are worth can be told from 20 labelled evaluation sentences on; there are 19 so far."
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,7 +110,7 @@ def test_fewer_than_four_sizes_are_no_curve() -> None:
     ],
 )
 def test_the_advice_follows_the_interval_of_the_far_forecast(low: float, high: float, verdict: str) -> None:
-    told = advice([Forecast(50, 0.004, -0.005, 0.012), Forecast(200, 0.02, low, high)], 5)
+    told = advice([Forecast(50, 0.004, -0.005, 0.012), Forecast(200, 0.02, low, high)], 5, 40)
     assert told.startswith(
         f"{verdict}: the next 50 are expected to add +0.4 F1 points (95 %: -0.5 to +1.2), the next 200"
     )

@@ -22,15 +22,17 @@ _HELP = (
 )
 
 
-def advice_section(store: Store, project: Project, runs: Sequence[Run], points: Sequence[CurvePoint]) -> None:
-    """Nothing before the first point of the curve."""
+def advice_section(
+    store: Store, project: Project, runs: Sequence[Run], points: Sequence[CurvePoint], n_sentences: int
+) -> None:
+    """Nothing before the first point of the curve, which was measured on `n_sentences`."""
     if not points:
         return
     on_curve = {point.run for point in points}
     alike = same_recipe(sorted((run for run in runs if run.id in on_curve), key=lambda run: run.id))
     n_sizes = len({run.n_train for run in alike})
     st.subheader("Is it worth labelling on?", help=_HELP)
-    st.write(advice(forecasts(store, project, alike) if n_sizes >= FEWEST_SIZES else [], n_sizes))
+    st.write(advice(forecasts(store, project, alike) if n_sizes >= FEWEST_SIZES else [], n_sizes, n_sentences))
     done = tuple(run.id for run in runs if run.state is RunState.DONE)
     floors = tuple(floor.run_id for floor in store.noise_floors(project.id))
     found = _stability(done, floors, project.id, store)

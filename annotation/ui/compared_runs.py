@@ -48,7 +48,7 @@ def _by_label(comparison: RunComparison, before: int, after: int) -> None:
             _name(before): 100 * found.before,
             _name(after): 100 * found.after,
             "Change": 100 * found.change,
-            "95 % interval": f"{100 * found.low:+.1f} to {100 * found.high:+.1f}",
+            "95 % interval": f"{100 * found.low:+.1f} to {100 * found.high:+.1f}" if found.enough else "",
             "So": found.verdict,
         }
         for label, found in comparison.by_label.items()

@@ -6,7 +6,9 @@ import streamlit as st
 from annotation.run_comparison import RunComparison, compare_runs
 from annotation.serving import Gold, evaluate, evaluation_labels
 from annotation.ui import charts
+from annotation.ui.text import counted
 from annotation.work_state import duration
+from maner_core.evaluation import FEWEST_SENTENCES
 from storage import ArmMeasure, Project, Store
 
 _NAMES = {"chance": "drawn by chance", "choice": "chosen"}
@@ -69,10 +71,11 @@ def _in_words(last: list[ArmMeasure], gold: Gold) -> str:
             "The evaluation sentences labelled so far were imported after the comparison; the next one can be measured."
         )
     overall = found.overall
+    interval = f" (95 %: {100 * overall.low:+.1f} to {100 * overall.high:+.1f})" if overall.enough else ""
     return (
         f"{_verdict(found)}: with {choice.n_labels} labels each, F1 {100 * overall.after:.1f} where sentences were chosen "
-        f"and {100 * overall.before:.1f} where they were drawn, a difference of {100 * overall.change:+.1f} points "
-        f"(95 %: {100 * overall.low:+.1f} to {100 * overall.high:+.1f}) on {found.n_sentences} evaluation sentences. "
+        f"and {100 * overall.before:.1f} where they were drawn, a difference of {100 * overall.change:+.1f} points{interval} "
+        f"on {counted(found.n_sentences, 'evaluation sentence')}. "
         f"The chosen ones took people {duration(choice.seconds)}, the drawn ones {duration(chance.seconds)}."
     )
 
@@ -82,4 +85,6 @@ def _verdict(found: RunComparison) -> str:
         "better": "Choosing pays",
         "worse": "Choosing costs",
         "not told apart": "It cannot be told yet whether choosing pays",
+        "too few to tell": "There are too few evaluation sentences to tell whether choosing pays, "
+        f"{FEWEST_SENTENCES} are needed",
     }[found.overall.verdict]

@@ -126,12 +126,12 @@ def _figures(project_id: int) -> None:
     project, progress, runs = store.project(project_id), store.progress(project_id), store.runs(project_id)
     points, per_run = curve(store, project, runs)
     colors = {label.name: label.color for label in project.settings.labels}
+    n_sentences = per_run[points[-1].run]["evaluation_sentences"] if points else 0
     _numbers(progress, points, project.serving_run is not None)
     st.subheader("How good the suggestions are", help=_CURVE_HELP)
     if points:
         st.altair_chart(charts.f1_curve(points), key="curve")
         left_out = len(per_run) - len(points)
-        n_sentences = per_run[points[-1].run]["evaluation_sentences"]
         st.caption(
             f"All runs measured on the same {counted(n_sentences, 'evaluation sentence')} "
             "labelled so far, never trained on; the band is the 95 % interval, the diamond is the run that serves."
@@ -152,7 +152,7 @@ def _figures(project_id: int) -> None:
     with right:
         st.subheader("Marked names")
         st.altair_chart(charts.label_counts(progress.by_label, colors), key="label_counts")
-    advice_section(store, project, runs, points)
+    advice_section(store, project, runs, points, n_sentences)
     quick_section(runs)
     control_section(store, project)
     suggestion_section(store, project)
