@@ -77,7 +77,8 @@ def measure(
                 run.id,
                 arm,
                 len(items),
-                seconds([first[item.sentence.id].seconds for item in items]),
+                # Imported ones took nobody time; those that merely were not timed are estimated.
+                seconds([began.seconds for item in items if not (began := first[item.sentence.id]).imported]),
                 _predictions(store, project, home, tools, still_wanted, run, arm, items),
             )
             for arm, items in halves.items()

@@ -84,9 +84,14 @@ def first_annotations(connection: Connection, project_id: int) -> dict[int, Firs
         .group_by(Annotations.sentence_id)
     )
     rows = connection.execute(
-        select(Annotations.sentence_id, Annotations.seq, Annotations.milliseconds).where(Annotations.seq.in_(first))
+        select(Annotations.sentence_id, Annotations.seq, Annotations.milliseconds, Annotations.imported).where(
+            Annotations.seq.in_(first)
+        )
     )
-    return {sentence_id: FirstAnnotation(seq, milliseconds / 1000) for sentence_id, seq, milliseconds in rows}
+    return {
+        sentence_id: FirstAnnotation(seq, milliseconds / 1000, imported)
+        for sentence_id, seq, milliseconds, imported in rows
+    }
 
 
 def _runs_asked(connection: Connection, project_id: int, rows: Any) -> list[int | None]:

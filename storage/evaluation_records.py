@@ -31,10 +31,11 @@ class SuggestedWork:
 
 @dataclass(frozen=True, slots=True)
 class FirstAnnotation:
-    """When a sentence was first annotated, as the number of that annotation, and how long that took."""
+    """When a sentence was first annotated, as the number of that annotation, how long that took, whether it was imported."""
 
     seq: int
     seconds: float
+    imported: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,14 @@ import pytest
 from loop_helpers import (
     draft,
     fill_randomly,
+    gold_spans,
     label_reserve,
     make_project,
     open_store,
     queue_items,
     run_stub_round,
     save,
+    sentence_tokens,
 )
 from store_helpers import new_project, start_run
 from streamlit.testing.v1 import AppTest
@@ -28,6 +30,7 @@ from maner_core.spans import Span
 from storage import (
     ArmMeasure,
     LabelledSentence,
+    NewSentence,
     Origin,
     Project,
     QueueItem,
@@ -121,6 +124,20 @@ def test_corrections_change_neither_who_is_in_which_arm_nor_what_it_took(lead_st
     assert [(one.arm, one.n_labels, one.seconds) for one in found] == [("chance", 30, 60.0), ("choice", 30, 60.0)]
 
 
+def test_imported_labels_took_nobody_time(lead_store: Store, tmp_path: Path) -> None:
+    project = make_project(lead_store, pool=60, reserve=20, control_share=0.5)
+    label_reserve(lead_store, project, 20)
+    gold = [NewSentence(tokens, gold=gold_spans(tokens)) for tokens in sentence_tokens(40, seed=7)]
+    lead_store.add_sentences(project.id, gold, lead_store.annotator("import").id, "gold.conll")
+    for origin in (Origin.ACTIVE, Origin.RANDOM):
+        label_by(lead_store, project, origin, EVERY - 1)
+        label_by(lead_store, project, origin, 1, milliseconds=0)  # a person's, whose time is not known
+    run_stub_round(lead_store, project, tmp_path)
+    measure(lead_store, project, tmp_path, STUB)
+    found = lead_store.arm_measures(project.id)
+    assert [(one.n_labels, one.seconds) for one in found] == [(40 + EVERY, EVERY * 2.0)] * 2
+
+
 def test_nothing_is_compared_where_nobody_asks(lead_store: Store, tmp_path: Path) -> None:
     assert not due(lead_store, compared_project(lead_store, tmp_path))
 
@@ -184,7 +201,10 @@ def test_the_dashboard_sets_both_against_each_other(page_store: Store, tmp_path:
     assert (
         "Choosing pays: with 30 labels each, F1 100.0 where sentences were chosen and 0.0 where they were drawn" in said
     )
-    assert "The chosen ones took people 2 min, the drawn ones 2 min." in said
+    assert (
+        "All labels with chosen sentences took people 2 min, all with drawn ones 2 min, those in common included"
+        in said
+    )
     app.segmented_control(key="arms_axis").set_value("minutes").run()
     assert not app.exception
 

@@ -76,7 +76,8 @@ def _in_words(last: list[ArmMeasure], gold: Gold) -> str:
         f"{_verdict(found)}: with {choice.n_labels} labels each, F1 {100 * overall.after:.1f} where sentences were chosen "
         f"and {100 * overall.before:.1f} where they were drawn, a difference of {100 * overall.change:+.1f} points{interval} "
         f"on {counted(found.n_sentences, 'evaluation sentence')}. "
-        f"The chosen ones took people {duration(choice.seconds)}, the drawn ones {duration(chance.seconds)}."
+        f"All labels with chosen sentences took people {duration(choice.seconds)}, all with drawn ones "
+        f"{duration(chance.seconds)}, those in common included; imported labels took none."
     )
 
 
