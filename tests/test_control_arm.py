@@ -199,8 +199,10 @@ def test_the_dashboard_sets_both_against_each_other(page_store: Store, tmp_path:
     assert not app.exception
     said = "\n".join(str(each.value) for each in app.markdown)
     assert (
-        "Choosing pays: with 30 labels each, F1 100.0 where sentences were chosen and 0.0 where they were drawn" in said
-    )
+        "The tagger that learned from chosen sentences is better: with 30 labels each, F1 100.0 where sentences were "
+        "chosen and 0.0 where they were drawn"
+    ) in said
+    assert "It is one training each: how far two trainings differ by chance is not counted." in said
     assert (
         "All labels with chosen sentences took people 2 min, all with drawn ones 2 min, those in common included"
         in said
@@ -209,7 +211,7 @@ def test_the_dashboard_sets_both_against_each_other(page_store: Store, tmp_path:
     assert not app.exception
 
 
-def test_few_evaluation_sentences_do_not_tell_whether_choosing_pays(page_store: Store, tmp_path: Path) -> None:
+def test_few_evaluation_sentences_do_not_tell_the_two_taggers_apart(page_store: Store, tmp_path: Path) -> None:
     project = compared_project(page_store, tmp_path, evaluation=5, control_share=0.5)
     gold = {item.sentence.id: item.gold.spans for item in page_store.labelled(project.id, Split.RESERVE)}
     run = page_store.runs(project.id)[-1].id
@@ -219,5 +221,5 @@ def test_few_evaluation_sentences_do_not_tell_whether_choosing_pays(page_store: 
     app = AppTest.from_string("from annotation.ui import dashboard\ndashboard.page()", default_timeout=30).run()
     assert not app.exception
     said = "\n".join(str(each.value) for each in app.markdown)
-    assert "There are too few evaluation sentences to tell whether choosing pays, 20 are needed: with 30 labels" in said
+    assert "There are too few evaluation sentences to tell the two taggers apart, 20 are needed: with 30 labels" in said
     assert "a difference of +100.0 points on 5 evaluation sentences." in said

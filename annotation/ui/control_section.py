@@ -76,6 +76,7 @@ def _in_words(last: list[ArmMeasure], gold: Gold) -> str:
         f"{_verdict(found)}: with {choice.n_labels} labels each, F1 {100 * overall.after:.1f} where sentences were chosen "
         f"and {100 * overall.before:.1f} where they were drawn, a difference of {100 * overall.change:+.1f} points{interval} "
         f"on {counted(found.n_sentences, 'evaluation sentence')}. "
+        "It is one training each: how far two trainings differ by chance is not counted. "
         f"All labels with chosen sentences took people {duration(choice.seconds)}, all with drawn ones "
         f"{duration(chance.seconds)}, those in common included; imported labels took none."
     )
@@ -83,9 +84,9 @@ def _in_words(last: list[ArmMeasure], gold: Gold) -> str:
 
 def _verdict(found: RunComparison) -> str:
     return {
-        "better": "Choosing pays",
-        "worse": "Choosing costs",
-        "not told apart": "It cannot be told yet whether choosing pays",
-        "too few to tell": "There are too few evaluation sentences to tell whether choosing pays, "
+        "better": "The tagger that learned from chosen sentences is better",
+        "worse": "The tagger that learned from chosen sentences is worse",
+        "not told apart": "The taggers that learned from chosen and from drawn sentences cannot be told apart",
+        "too few to tell": "There are too few evaluation sentences to tell the two taggers apart, "
         f"{FEWEST_SENTENCES} are needed",
     }[found.overall.verdict]
