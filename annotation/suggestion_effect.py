@@ -53,7 +53,7 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class SuggestionEffect:
-    """Both sides, and the share of all labelled sentences (0 to 1) that were labelled without seeing a suggestion.
+    """Both sides, and the share (0 to 1) of what people labelled in the pool that was labelled without seeing a suggestion.
 
     `pace` is the seconds a word where it was shown over those where it was withheld; `agreement` and `unchanged` are the
     figures where it was shown less those where it was withheld. None where a side has none.

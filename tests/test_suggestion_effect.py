@@ -189,6 +189,9 @@ def test_the_dashboard_compares_what_was_shown_with_what_was_withheld(store: Sto
     table = next(frame.value for frame in app.dataframe if "Saved as suggested" in frame.value)
     assert table["Sentences"].sum() == 60
     assert table["s a sentence"].tolist() == [1.0, 1.0]
+    blind = sum(not item.shown for item in found) / len(found)
+    said = f"{100 * blind:.0f} % of what people labelled to learn from was labelled without seeing a suggestion; evaluation"
+    assert any(each.value.startswith(said) for each in app.caption)
 
 
 def test_after_a_rollback_what_could_have_been_suggested_is_what_the_older_run_says(

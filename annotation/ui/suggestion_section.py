@@ -35,7 +35,8 @@ def suggestion_section(store: Store, project: Project) -> None:
         },
     )
     st.caption(
-        f"{100 * effect.blind_share:.0f} % of all labelled sentences were labelled without seeing a suggestion. "
+        f"{100 * effect.blind_share:.0f} % of what people labelled to learn from was labelled without seeing a suggestion; "
+        "evaluation sentences, which never show one, are not counted. "
         + (
             ""
             if project.settings.blind_share
