@@ -180,7 +180,7 @@ SURE = Match("swa", "mnlp", 300, 0.712, 150.0, 120.0, 260.0, 5)
         (
             [replace(SURE, seeds=1)],
             "Too few repetitions for an interval, 3 are needed at least: the best, mnlp, reached random's 300-label F1 "
-            "(71.2) with 150 labels (95 % interval 120 to 260).",
+            "(71.2) with 150 labels.",
         ),
         ([], ""),
     ],

@@ -5,9 +5,11 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+import vl_convert
 
 from annotation.simulation import Point, areas, savings, savings_table
-from annotation.simulation.savings import ALL_SETS, NOT_REACHED, Saving, reached_at
+from annotation.simulation.figures import savings_panel
+from annotation.simulation.savings import ALL_SETS, NOT_REACHED, Saving, in_words, reached_at
 
 LABELS = (50, 100, 150, 200)
 
@@ -94,6 +96,32 @@ def test_an_interval_that_holds_zero_is_no_reliable_saving() -> None:
     assert saving.high is not None
     assert saving.low < 0 < saving.high
     assert "no reliable saving: " in savings_table(savings(points))
+
+
+@pytest.mark.parametrize(
+    ("seeds", "names", "said", "bars"),
+    [
+        (1, ("swa",), "50 %, too few repetitions for an interval", 0),
+        (2, ("swa", "yor"), "50 %, too few repetitions for an interval", 0),
+        (3, ("swa",), "50 % (50 % to 50 %)", 3),
+    ],
+)
+def test_with_one_or_two_repetitions_a_saving_has_no_interval(
+    seeds: int, names: tuple[str, ...], said: str, bars: int
+) -> None:
+    points = [
+        point
+        for seed in range(seeds)
+        for name in names
+        for point in curve("random", RANDOM, seed, name) + curve("mnlp", (0.4, 0.8, 0.8, 0.8), seed, name)
+    ]
+    found = savings(points, draws=20)
+    last = found[-1].set  # all sets together, where there are several
+    assert in_words(at(found, 0.90, name=last)) == said
+    spec = savings_panel([each for each in found if (each.set, each.axis) == (last, "labels")]).to_dict()
+    drawn = vl_convert.vegalite_to_svg(spec)
+    assert drawn.count('aria-roledescription="rule mark"') == bars
+    assert drawn.count('aria-roledescription="point"') == 3
 
 
 def test_seeds_are_drawn_in_pairs() -> None:

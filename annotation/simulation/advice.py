@@ -2,10 +2,7 @@
 
 from collections.abc import Sequence
 
-from annotation.simulation.savings import Match
-
-FEWEST_SEEDS = 3
-"""Repetitions below which an interval says nothing."""
+from annotation.simulation.savings import FEWEST_SEEDS, Match
 
 
 def best(matches: Sequence[Match]) -> Match | None:
@@ -33,9 +30,15 @@ def advice(matches: Sequence[Match]) -> str:
 
 
 def reached(match: Match) -> str:
-    """`reached random's 300-label F1 (71.2) with 150 labels (95 % interval 120 to 260)`, or that it did not."""
+    """`reached random's 300-label F1 (71.2) with 150 labels (95 % interval 120 to 260)`, or that it did not.
+
+    Without the interval where there are fewer than FEWEST_SEEDS repetitions.
+    """
     target = f"random's {match.labels}-label F1 ({100 * match.f1:.1f})"
     if match.at is None:
         return f"did not reach {target}"
+    told = f"reached {target} with {match.at:.0f} labels"
+    if match.seeds < FEWEST_SEEDS:
+        return told
     low, high = ("not reached" if bound is None else f"{bound:.0f}" for bound in (match.low, match.high))
-    return f"reached {target} with {match.at:.0f} labels (95 % interval {low} to {high})"
+    return f"{told} (95 % interval {low} to {high})"

@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from annotation.simulation.points import AXES, Mean
-from annotation.simulation.savings import Saving
+from annotation.simulation.savings import FEWEST_SEEDS, Saving
 
 WIDTH, HEIGHT = 300, 200
 
@@ -51,8 +51,13 @@ def savings_chart(saved: Sequence[Saving]) -> alt.FacetChart:
 
 
 def savings_panel(saved: Sequence[Saving]) -> "alt.LayerChart | alt.FacetChart":
-    """Share saved against random order by level, a point with its interval for each strategy; a level not reached has none."""
+    """Share saved against random order by level, a point with its interval for each strategy; a level not reached has none.
+
+    With fewer than FEWEST_SEEDS repetitions there is a point alone.
+    """
     table = pd.DataFrame([asdict(each) for each in saved])
+    table[["low", "high"]] = table[["low", "high"]].astype(float)
+    table.loc[table["seeds"] < FEWEST_SEEDS, ["low", "high"]] = None
     table = table.assign(
         shown_low=table["low"].astype(float).fillna(-1.0).clip(lower=-1.0),
         axis=table["axis"].map(AXES),
@@ -66,5 +71,9 @@ def savings_panel(saved: Sequence[Saving]) -> "alt.LayerChart | alt.FacetChart":
     )
     share = alt.Y("saving:Q", title="saved", axis=alt.Axis(format=".0%"))
     points = base.mark_point(filled=True, size=60).encode(y=share)
-    bars = base.mark_rule().encode(y=alt.Y("shown_low:Q", title="saved"), y2="high:Q")
+    bars = (
+        base.mark_rule()
+        .encode(y=alt.Y("shown_low:Q", title="saved"), y2="high:Q")
+        .transform_filter(f"datum.seeds >= {FEWEST_SEEDS}")
+    )
     return alt.layer(bars, points, data=table).transform_filter("isValid(datum.saving)")

@@ -20,6 +20,8 @@ LEVELS = (0.90, 0.95, 0.98)
 DRAWS = 1000
 ALL_SETS = "all sets"
 NOT_REACHED = float("-inf")
+FEWEST_SEEDS = 3
+"""Repetitions below which an interval says nothing, over all sets together as well."""
 
 Values = npt.NDArray[np.float64]
 
@@ -187,9 +189,14 @@ def savings_table(found: Sequence[Saving], axis: str = "hard_minutes") -> str:
 
 
 def in_words(saving: Saving) -> str:
-    """`23 % (4 % to 38 %)`, `no reliable saving: 5 % (-12 % to 20 %)` or `not reached`."""
+    """`23 % (4 % to 38 %)`, `no reliable saving: 5 % (-12 % to 20 %)` or `not reached`.
+
+    With fewer than FEWEST_SEEDS repetitions, however many sets: `23 %, too few repetitions for an interval`.
+    """
     if saving.saving is None:
         return "not reached"
+    if saving.seeds < FEWEST_SEEDS:
+        return f"{100 * saving.saving:.0f} %, too few repetitions for an interval"
     low, high = ("not reached" if bound is None else f"{100 * bound:.0f} %" for bound in (saving.low, saving.high))
     told = f"{100 * saving.saving:.0f} % ({low} to {high})"
     return told if saving.low is not None and saving.low > 0 else f"no reliable saving: {told}"

@@ -12,7 +12,7 @@ from annotation.simulation import Saving, summarise
 from annotation.simulation.advice import advice, best
 from annotation.simulation.desk import RESULTS, Simulations, Standing
 from annotation.simulation.figures import panel, savings_panel
-from annotation.simulation.savings import in_words
+from annotation.simulation.savings import FEWEST_SEEDS, in_words
 from annotation.ui.session import allow, allows, current_project, current_settings, current_store
 from annotation.ui.simulation_order import new_simulation
 from annotation.ui.text import counted, plain
@@ -183,7 +183,7 @@ def _savings(found: Sequence[Saving], axis: str) -> None:
     st.subheader(
         "What each strategy saves",
         help="Against random order, where both reach this share of random's F1 in the end; with the 95 % interval over "
-        "repetitions. Minutes are modelled: people are slower on what a tagger is unsure of.",
+        f"repetitions, from {FEWEST_SEEDS} on. Minutes are modelled: people are slower on what a tagger is unsure of.",
     )
     shown = [each for each in found if each.axis == axis]
     if any(each.saving is not None for each in shown):
