@@ -1,15 +1,16 @@
 """The page of all runs: what it says of each, two compared sentence by sentence, rolling back and pinning."""
 
+import math
 from pathlib import Path
 
 import pytest
-from loop_helpers import gold_spans, label, label_reserve, make_project
+from loop_helpers import gold_spans, label, label_reserve, make_project, sentence_tokens
 from streamlit.testing.v1 import AppTest
 
 from annotation.ui import session
 from annotation.ui.marked import marked
 from maner_core.spans import Span
-from storage import Project, Run, RunPrediction, Split, Store
+from storage import NewSentence, Project, Run, RunPrediction, Split, Store
 
 
 @pytest.fixture
@@ -143,6 +144,29 @@ def test_two_runs_are_compared_in_words_and_sentence_by_sentence(store: Store, p
     shown = [element.proto.body for element in app.get("html")]
     assert len(shown) == 30  # ten sentences, each as people, the one and the other run read it
     assert "ORG</small>" in shown[1]
+
+
+def test_a_run_from_before_an_import_shows_no_f1_beside_those_on_all_evaluation_sentences(
+    store: Store, home: Path
+) -> None:
+    project = make_project(store, pool=40, reserve=5)
+    label_reserve(store, project, 5)
+    first = finish(store, project, home, right=5)
+    more = [NewSentence(tokens, split=Split.RESERVE, gold=gold_spans(tokens)) for tokens in sentence_tokens(25, seed=2)]
+    store.add_sentences(project.id, more, store.annotator("import").id, "more.conll")
+    dashboard = AppTest.from_string("from annotation.ui import dashboard\ndashboard.page()", default_timeout=30).run()
+    (shown,) = [metric for metric in dashboard.metric if metric.label == "F1 of the suggestions"]
+    assert shown.value == "–"
+    assert shown.help == "The run that serves is not measured: some evaluation sentences were imported after it"
+    second = finish(store, project, home, right=0)
+    app = open_page()
+    table = next(frame.value for frame in app.dataframe if "F1" in frame.value).set_index("Run")
+    assert math.isnan(table["F1"][first.id])
+    assert table["F1"][second.id] == 0
+    assert table["95 % interval"].to_dict() == {second.id: "0.0 – 0.0", first.id: ""}
+    assert "on today's 30 evaluation sentences" in text(app)
+    app.selectbox(key=f"run_{project.id}").select(first.id).run()
+    assert "on 5 evaluation sentences alone: the others were imported after it" in text(app)
 
 
 def test_two_runs_on_few_evaluation_sentences_are_compared_without_intervals(store: Store, home: Path) -> None:

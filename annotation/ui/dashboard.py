@@ -1,6 +1,6 @@
 """The lead's page: how good the tagger is after so many annotations, who did how much, and what the worker does."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import streamlit as st
 
@@ -127,7 +127,7 @@ def _figures(project_id: int) -> None:
     points, per_run = curve(store, project, runs)
     colors = {label.name: label.color for label in project.settings.labels}
     n_sentences = per_run[points[-1].run]["evaluation_sentences"] if points else 0
-    _numbers(progress, points, project.serving_run is not None)
+    _numbers(progress, points, _why_unmeasured(project.serving_run, per_run))
     st.subheader("How good the suggestions are", help=_CURVE_HELP)
     if points:
         st.altair_chart(charts.f1_curve(points), key="curve")
@@ -160,14 +160,22 @@ def _figures(project_id: int) -> None:
     _runs_link(runs)
 
 
-_UNMEASURED = "Nothing measures the run that serves: no labelled evaluation sentences, or it has learned from them"
 _CURVE_HELP = (
     "F1 is the harmonic mean of precision and recall over whole names: a name counts only if its first word, its last "
     "word and its label are all right. 100 % would mean that the model finds every name and nothing else."
 )
 
 
-def _numbers(progress: Progress, points: Sequence[CurvePoint], serves: bool) -> None:
+def _why_unmeasured(serving: int | None, per_run: Container[int]) -> str:
+    """Why the run that serves has no point on the curve, if it has none."""
+    if serving is None:
+        return "No run serves yet"
+    if serving in per_run:
+        return "The run that serves is not measured: some evaluation sentences were imported after it"
+    return "Nothing measures the run that serves: no labelled evaluation sentences, or it has learned from them"
+
+
+def _numbers(progress: Progress, points: Sequence[CurvePoint], why_unmeasured: str) -> None:
     serving = next((point for point in reversed(points) if point.serves), None)
     pool = progress.labelled + progress.skipped + progress.flagged + progress.unlabelled_pool
     with st.container(horizontal=True, key="numbers"):
@@ -180,7 +188,7 @@ def _numbers(progress: Progress, points: Sequence[CurvePoint], serves: bool) -> 
         st.metric(
             "F1 of the suggestions",
             f"{100 * serving.f1:.1f} %" if serving else "–",
-            help=_interval(serving) if serving else _UNMEASURED if serves else "No run serves yet",
+            help=_interval(serving) if serving else why_unmeasured,
         )
 
 

@@ -1,6 +1,6 @@
 """Every training of a project: what it learned from, why it serves or not, any two compared, and who serves from now on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -34,9 +34,10 @@ def page() -> None:
         return
     _serving(store, project)
     if runs:
-        _, metrics = curve(store, project, runs)
-        _table(runs, metrics, project.serving_run)
-        _one_run(store, project, runs, metrics)
+        points, metrics = curve(store, project, runs)
+        on_all = {point.run for point in points}
+        _table(runs, {run_id: metrics[run_id] for run_id in on_all}, project.serving_run)
+        _one_run(store, project, runs, metrics, on_all)
     done = [run for run in runs if run.state is RunState.DONE]
     if len(done) > 1 and allows(Action.SEE_ANSWERS, project.id):
         compared_runs(store, project, done)
@@ -78,13 +79,18 @@ def _pin_button(project: Project, serving: Run) -> None:
 
 
 def _table(runs: Sequence[Run], metrics: Mapping[int, dict[str, Any]], serving: int | None) -> None:
+    """`metrics` of those runs alone that have read all evaluation sentences: a column is of one test set."""
     st.dataframe(
         pd.DataFrame([_row(run, metrics.get(run.id, {}), serving) for run in runs]),
         hide_index=True,
         key="runs",
         placeholder="–",
         column_config={
-            "F1": st.column_config.NumberColumn("F1 (%)", format="%.1f", help="On today's evaluation labels"),
+            "F1": st.column_config.NumberColumn(
+                "F1 (%)",
+                format="%.1f",
+                help="On all of today's evaluation labels; none for a run from before some of them were imported",
+            ),
             "When": st.column_config.DatetimeColumn("When", format="distance"),
             "Why": st.column_config.TextColumn("Why", width="large"),
         },
@@ -109,7 +115,9 @@ def _time(run: Run) -> str:
     return duration((run.finished_at - run.started_at).total_seconds()) if run.finished_at else ""
 
 
-def _one_run(store: Store, project: Project, runs: Sequence[Run], metrics: Mapping[int, dict[str, Any]]) -> None:
+def _one_run(
+    store: Store, project: Project, runs: Sequence[Run], metrics: Mapping[int, dict[str, Any]], on_all: Container[int]
+) -> None:
     st.subheader("One run")
     by_id = {run.id: run for run in runs}
     first = project.serving_run if project.serving_run in by_id else runs[0].id
@@ -125,7 +133,7 @@ def _one_run(store: Store, project: Project, runs: Sequence[Run], metrics: Mappi
     left, right = st.columns(2, gap="large")
     with left:
         frozen = [snapshot.name for snapshot in store.snapshots_of_run(run.id)]
-        _facts(run, metrics.get(run.id, {}), frozen)
+        _facts(run, metrics.get(run.id, {}), run.id in on_all, frozen)
         if not frozen and allows(Action.FREEZE, project.id):
             _freeze(store, project, run)
     with right:
@@ -134,7 +142,7 @@ def _one_run(store: Store, project: Project, runs: Sequence[Run], metrics: Mappi
         _weights(store, project, run)
 
 
-def _facts(run: Run, metrics: Mapping[str, Any], frozen: Sequence[str]) -> None:
+def _facts(run: Run, metrics: Mapping[str, Any], on_all: bool, frozen: Sequence[str]) -> None:
     lines = [
         f"**Learned from** {counted(run.n_train, 'labelled sentence')}: everything up to annotation {run.watermark}"
         + (f", which is the snapshot {plain(', '.join(frozen))}" if frozen else ""),
@@ -145,10 +153,13 @@ def _facts(run: Run, metrics: Mapping[str, Any], frozen: Sequence[str]) -> None:
     if seconds:
         lines.append("**Of that** " + ", ".join(f"{phase} {duration(took)}" for phase, took in seconds.items()))
     if metrics.get("f1") is not None:
+        n = metrics["evaluation_sentences"]
+        where = f"on today's {counted(n, 'evaluation sentence')}"
+        if not on_all:
+            where = f"on {counted(n, 'evaluation sentence')} alone: the others were imported after it"
         lines.append(
             f"**F1** {100 * metrics['f1']:.1f} % (95 %: {100 * metrics['f1_low']:.1f} to {100 * metrics['f1_high']:.1f}), "
-            f"precision {100 * metrics['precision']:.1f} %, recall {100 * metrics['recall']:.1f} %, "
-            f"on today's {counted(metrics['evaluation_sentences'], 'evaluation sentence')}"
+            f"precision {100 * metrics['precision']:.1f} %, recall {100 * metrics['recall']:.1f} %, {where}"
         )
     if run.metrics.get("quick"):
         lines.append(f"**Chosen** {in_words(run.metrics['quick'])}")
