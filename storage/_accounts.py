@@ -35,7 +35,7 @@ def create(connection: Connection, new: NewAccount, administrator: bool, by: int
     if new.identity is not None and of_identity(connection, new.identity) is not None:
         raise Refused("this identity already has an account; sign in with it")
     known = _projects.known_annotator(connection, new.name)
-    if known is not None and (not take_over or _row(connection, known.id) is not None):
+    if known is not None and (not take_over or has_account(connection, known.id)):
         raise Refused(f"the name {known.name!r} is taken; choose another one")
     person = known or _projects.annotator(connection, new.name)
     connection.execute(
@@ -73,6 +73,11 @@ def account_of(connection: Connection, name: str) -> Account:
     if row is None:
         raise NotFound(f"there is no account named {name!r}")
     return _account(row)
+
+
+def has_account(connection: Connection, annotator_id: int) -> bool:
+    """Whether a person has an account, disabled or not."""
+    return _row(connection, annotator_id) is not None
 
 
 def is_administrator(connection: Connection, annotator_id: int) -> bool:

@@ -422,6 +422,20 @@ def test_a_name_in_an_invitation_is_the_name_of_the_account(store: Store) -> Non
     assert store.accept_invitation("t", NewAccount("Somebody else", "x")).annotator_id == juma.id
 
 
+def test_a_link_used_under_the_name_of_an_account_says_how_its_owner_joins(store: Store) -> None:
+    project = new_project(store)
+    make(store)
+    for token, name, otherwise in (
+        ("any", "", "choose another one"),
+        ("hers", "asha", "ask for a link without a name"),
+    ):
+        invite(store, project, token, name=name)
+        says = f"the name 'Asha' is taken; if it is yours, sign in first and open the link again, else {otherwise}"
+        with pytest.raises(Refused, match=f"^{says}$"):
+            store.accept_invitation(token, NewAccount("asha", "x"))
+        assert store.invitation(token).project == project.settings.name
+
+
 def test_somebody_with_an_account_gets_the_role_but_never_a_lower_one(store: Store) -> None:
     project = new_project(store)
     asha = make(store)
