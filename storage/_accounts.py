@@ -161,13 +161,15 @@ def set_administrator(connection: Connection, annotator_id: int, administrator: 
 def set_role(connection: Connection, project_id: int, annotator_id: int, role: Role | None, by: int | None) -> None:
     """What a person is in a project from now on; None: nothing. NotFound: project or person.
 
-    Links that they may make no longer are void.
+    Refused for the last lead, whoever asks. Links that they may make no longer are void.
     """
     _projects.project(connection, project_id)
     who = _who(connection, annotator_id)
     before = roles(connection, annotator_id).get(project_id)
     if before is role:
         return
+    if before is Role.LEAD:
+        _refuse_last_lead(connection, project_id, annotator_id)
     if role is None:
         _queue.release(connection, annotator_id, None, project_id)
         connection.execute(delete(Roles).where(Roles.project_id == project_id, Roles.annotator_id == annotator_id))
@@ -293,3 +295,18 @@ def _who(connection: Connection, annotator_id: int) -> dict[str, Any]:
 def _refuse_last_administrator(connection: Connection, annotator_id: int) -> None:
     if not any_administrator(connection, but=annotator_id):
         raise Refused("nobody else administrates this installation; make somebody else an administrator first")
+
+
+def _refuse_last_lead(connection: Connection, project_id: int, annotator_id: int) -> None:
+    able = exists(
+        select(Roles.annotator_id)
+        .join(Accounts, Accounts.annotator_id == Roles.annotator_id)
+        .where(
+            Roles.project_id == project_id,
+            Roles.role == Role.LEAD.value,
+            Roles.annotator_id != annotator_id,
+            Accounts.disabled.is_(False),
+        )
+    )
+    if not connection.execute(select(able)).scalar():
+        raise Refused("nobody else leads this project; make somebody else a lead first")
