@@ -240,7 +240,10 @@ def join_also(store: Store, person: Person, token: str) -> Account:
 
 
 def set_role(store: Store, person: Person, project_id: int, annotator_id: int, role: Role | None) -> None:
-    """Change what somebody is in a project, or end it (None)."""
+    """Change what somebody is in a project, or end it (None). Raises NotAllowed, NotFound; Refused for the last lead.
+
+    An administrator is refused too, as for the last administrator: they make somebody else a lead first.
+    """
     require(person, Action.MANAGE_PEOPLE, project_id)
     store.set_role(project_id, annotator_id, role, person.annotator.id)
 

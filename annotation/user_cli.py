@@ -49,7 +49,7 @@ def role_command(
     project: ProjectName,
     role: Annotated[str, typer.Argument(metavar="ROLE", help="annotator, curator, lead, or none.")],
 ) -> None:
-    """Change what somebody is in a project."""
+    """Change what somebody is in a project; the last lead stays until there is another one."""
     from annotation import accounts
 
     with open_store() as store:

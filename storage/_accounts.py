@@ -35,7 +35,7 @@ def create(connection: Connection, new: NewAccount, administrator: bool, by: int
     if new.identity is not None and of_identity(connection, new.identity) is not None:
         raise Refused("this identity already has an account; sign in with it")
     known = _projects.known_annotator(connection, new.name)
-    if known is not None and (not take_over or _row(connection, known.id) is not None):
+    if known is not None and (not take_over or has_account(connection, known.id)):
         raise Refused(f"the name {known.name!r} is taken; choose another one")
     person = known or _projects.annotator(connection, new.name)
     connection.execute(
@@ -73,6 +73,11 @@ def account_of(connection: Connection, name: str) -> Account:
     if row is None:
         raise NotFound(f"there is no account named {name!r}")
     return _account(row)
+
+
+def has_account(connection: Connection, annotator_id: int) -> bool:
+    """Whether a person has an account, disabled or not."""
+    return _row(connection, annotator_id) is not None
 
 
 def is_administrator(connection: Connection, annotator_id: int) -> bool:
@@ -156,13 +161,15 @@ def set_administrator(connection: Connection, annotator_id: int, administrator: 
 def set_role(connection: Connection, project_id: int, annotator_id: int, role: Role | None, by: int | None) -> None:
     """What a person is in a project from now on; None: nothing. NotFound: project or person.
 
-    Links that they may make no longer are void.
+    Refused for the last lead, whoever asks. Links that they may make no longer are void.
     """
     _projects.project(connection, project_id)
     who = _who(connection, annotator_id)
     before = roles(connection, annotator_id).get(project_id)
     if before is role:
         return
+    if before is Role.LEAD:
+        _refuse_last_lead(connection, project_id, annotator_id)
     if role is None:
         _queue.release(connection, annotator_id, None, project_id)
         connection.execute(delete(Roles).where(Roles.project_id == project_id, Roles.annotator_id == annotator_id))
@@ -288,3 +295,18 @@ def _who(connection: Connection, annotator_id: int) -> dict[str, Any]:
 def _refuse_last_administrator(connection: Connection, annotator_id: int) -> None:
     if not any_administrator(connection, but=annotator_id):
         raise Refused("nobody else administrates this installation; make somebody else an administrator first")
+
+
+def _refuse_last_lead(connection: Connection, project_id: int, annotator_id: int) -> None:
+    able = exists(
+        select(Roles.annotator_id)
+        .join(Accounts, Accounts.annotator_id == Roles.annotator_id)
+        .where(
+            Roles.project_id == project_id,
+            Roles.role == Role.LEAD.value,
+            Roles.annotator_id != annotator_id,
+            Accounts.disabled.is_(False),
+        )
+    )
+    if not connection.execute(select(able)).scalar():
+        raise Refused("nobody else leads this project; make somebody else a lead first")

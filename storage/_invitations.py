@@ -97,6 +97,7 @@ def accept(connection: Connection, token_hash: str, who: NewAccount | int) -> Ac
         if invited.name:
             inviter = select(Invitations.invited_by).where(Invitations.id == invited.id)
             _refuse_foreign_roles(connection, invited.name, connection.execute(inviter).scalar())
+        _refuse_name_with_account(connection, new.name, is_fixed=bool(invited.name))
         named = bool(invited.name) or invited.project_id is None
         account = _accounts.create(connection, new, invited.project_id is None, None, take_over=named)
     used = connection.execute(
@@ -130,6 +131,16 @@ def _refuse_foreign_roles(connection: Connection, name: str, by: int | None) -> 
         raise Refused(
             f"{person.name!r} has a part in other projects too, which this link would open to whoever has it; an "
             "administrator can invite them, or leave the name empty"
+        )
+
+
+def _refuse_name_with_account(connection: Connection, name: str, is_fixed: bool) -> None:
+    """Whoever has an account joins with it, not with a second one; only they know whether the name is theirs."""
+    person = _projects.known_annotator(connection, name)
+    if person is not None and _accounts.has_account(connection, person.id):
+        otherwise = "ask for a link without a name" if is_fixed else "choose another one"
+        raise Refused(
+            f"the name {person.name!r} is taken; if it is yours, sign in first and open the link again, else {otherwise}"
         )
 
 

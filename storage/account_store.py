@@ -76,7 +76,7 @@ class AccountStore:
         self._database.write(_accounts.set_administrator, annotator_id, administrator, by)
 
     def set_role(self, project_id: int, annotator_id: int, role: Role | None, by: int | None = None) -> None:
-        """What a person is in a project; None: nothing any more. NotFound."""
+        """What a person is in a project; None: nothing any more. NotFound; Refused for the last lead."""
         self._database.write(_accounts.set_role, project_id, annotator_id, role, by)
 
     def roles(self, annotator_id: int) -> dict[int, Role]:

@@ -401,6 +401,14 @@ def test_only_leads_of_the_project_invite_and_change_roles(store: Store, project
     assert store.person(curator).roles == {}
 
 
+def test_nobody_takes_the_last_lead_from_a_project(store: Store, project: Project, lead: SignedIn) -> None:
+    boss = sign_in(store, "Boss", administrator=True)
+    for person in (lead, boss):
+        with pytest.raises(Refused, match="make somebody else a lead first"):
+            accounts.set_role(store, store.person(person.annotator.id), project.id, lead.annotator.id, None)
+    assert store.roles(lead.annotator.id) == {project.id: Role.LEAD}
+
+
 def test_a_lead_disables_whom_they_lead_everywhere(store: Store, project: Project, lead: SignedIn, asha: int) -> None:
     other = new_project(store, "other")
     me = store.person(lead.annotator.id)

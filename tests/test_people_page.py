@@ -82,6 +82,7 @@ def test_a_lead_changes_a_role_and_disables_an_account(
     key = f"role_{project.id}_{juma.annotator.id}_annotator"
     app.button_group(key=key).set_value("curator").run()
     assert store.roles(juma.annotator.id) == {project.id: Role.CURATOR}
+    assert app.toast[0].value == "Juma is curator in this project."
     press(app, "Disable account")
     assert store.account(juma.annotator.id).disabled
     press(app, "Let sign in again")
@@ -91,6 +92,18 @@ def test_a_lead_changes_a_role_and_disables_an_account(
         "made Juma curator, before: annotator",
         "made Juma annotator, before: no role",
     ]
+
+
+def test_the_only_lead_is_told_why_she_stays_it(
+    store: Store, project: Project, lead: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = opened(monkeypatch, lead)
+    key = f"role_{project.id}_{lead.annotator.id}_lead"
+    app.button_group(key=key).set_value("annotator").run()
+    assert not app.exception
+    assert "nobody else leads this project" in app.toast[0].value
+    assert app.button_group(key=key).value == "lead"
+    assert store.roles(lead.annotator.id) == {project.id: Role.LEAD}
 
 
 def test_what_leads_did_with_runs_names_and_snapshots_is_listed(
@@ -130,6 +143,7 @@ def test_a_role_that_ended_meanwhile_changes_nobody(
 ) -> None:
     sign_in(store, "Juma", Role.ANNOTATOR, project.id)
     app = opened(monkeypatch, lead)
+    sign_in(store, "Other lead", Role.LEAD, project.id)
     store.set_role(project.id, lead.annotator.id, Role.CURATOR)
     press(app, "Make a link")
     assert "You may not" in app.error[0].value

@@ -99,6 +99,12 @@ def browser(world: World) -> Iterator[TestClient]:
         yield browser
 
 
+def demote_lead(world: World) -> None:
+    """The lead is a curator from now on; another one leads."""
+    world.store.set_role(world.project.id, world.people["outsider"].annotator.id, Role.LEAD)
+    world.store.set_role(world.project.id, world.people["lead"].annotator.id, Role.CURATOR)
+
+
 def sync(browser: TestClient, token: str, **changes: Any) -> Any:
     body = {"seq": 1, "nonce": "n", "client": "tab", "outbox": [], "have": [], "want": 5} | changes
     return browser.post("/api/sync", json=body, headers={"Authorization": f"Bearer {token}"})
@@ -297,7 +303,7 @@ def test_who_may_release_the_evaluation_sentences(world: World, monkeypatch: pyt
     offered = [button for button in app.button if button.label == "Start the final training"]
     assert bool(offered) is (kind in LEADS)
     if offered and kind == "lead":  # asked again when pressed
-        world.store.set_role(world.project.id, world.people["lead"].annotator.id, Role.CURATOR)
+        demote_lead(world)
         app.text_input[0].set_value("no estimate is left")
         offered[0].click().run()
         assert "Start the final training" not in [button.label for button in app.button]
@@ -308,7 +314,7 @@ def test_a_callback_asks_again_whether_it_may(world: World, monkeypatch: pytest.
     app = open_page(world, monkeypatch, "lead", "project")
     every = next(field for field in app.number_input if "new labels" in field.label)
     every.set_value(40).run()
-    world.store.set_role(world.project.id, world.people["lead"].annotator.id, Role.CURATOR)
+    demote_lead(world)
     next(button for button in app.button if button.label == "Save").click().run()
     assert "You may not" in app.error[0].value
     assert world.store.project(world.project.id).settings.retrain_every == 25

@@ -91,6 +91,24 @@ def test_the_last_administrator_stays(store: Store) -> None:
     assert not store.account(asha.annotator_id).administrator
 
 
+def test_the_last_lead_of_a_project_stays_its_lead(store: Store) -> None:
+    project, other = new_project(store), new_project(store, "other")
+    asha, juma = make(store).annotator_id, make(store, "Juma").annotator_id
+    store.set_role(project.id, asha, Role.LEAD)
+    store.set_role(other.id, juma, Role.LEAD)
+    store.set_role(project.id, store.annotator("Nobody").id, Role.LEAD)  # cannot sign in
+    for role in (Role.ANNOTATOR, None):
+        with pytest.raises(Refused, match="nobody else leads this project"):
+            store.set_role(project.id, asha, role)
+    store.set_role(project.id, juma, Role.LEAD)
+    store.set_disabled(juma, True)
+    with pytest.raises(Refused, match="nobody else leads"):
+        store.set_role(project.id, asha, None)
+    store.set_disabled(juma, False)
+    store.set_role(project.id, asha, None)
+    assert store.roles(asha) == {}
+
+
 def test_a_disabled_account_is_out_at_once_and_can_come_back(store: Store) -> None:
     project = new_project(store)
     asha = make(store)
@@ -361,6 +379,7 @@ def test_a_named_link_hands_out_no_part_in_a_project_that_the_inviter_does_not_l
     store.set_role(one.id, bob.annotator_id, Role.LEAD)
     with pytest.raises(Refused, match="'Asha' has a part in other projects too"):
         invite(store, one, name="asha", by=bob.annotator_id)
+    store.set_role(other.id, boss.annotator_id, Role.LEAD)
     store.set_role(other.id, asha.id, None)
     invite(store, one, name="asha", by=bob.annotator_id)
     store.set_role(other.id, asha.id, Role.LEAD)  # meanwhile
@@ -375,6 +394,7 @@ def test_a_link_ends_with_the_right_to_make_it(store: Store) -> None:
     project, other = new_project(store), new_project(store, "other")
     make(store, "Root", administrator=True)
     bob = make(store, "Bob", administrator=True).annotator_id
+    store.set_role(project.id, make(store).annotator_id, Role.LEAD)
     for where in (project, other):
         invite(store, where, f"to {where.id}", by=bob)
     store.set_role(project.id, bob, Role.LEAD)
@@ -420,6 +440,20 @@ def test_a_name_in_an_invitation_is_the_name_of_the_account(store: Store) -> Non
     juma = store.annotator("Juma")
     invite(store, project, name=" juma ")
     assert store.accept_invitation("t", NewAccount("Somebody else", "x")).annotator_id == juma.id
+
+
+def test_a_link_used_under_the_name_of_an_account_says_how_its_owner_joins(store: Store) -> None:
+    project = new_project(store)
+    make(store)
+    for token, name, otherwise in (
+        ("any", "", "choose another one"),
+        ("hers", "asha", "ask for a link without a name"),
+    ):
+        invite(store, project, token, name=name)
+        says = f"the name 'Asha' is taken; if it is yours, sign in first and open the link again, else {otherwise}"
+        with pytest.raises(Refused, match=f"^{says}$"):
+            store.accept_invitation(token, NewAccount("asha", "x"))
+        assert store.invitation(token).project == project.settings.name
 
 
 def test_somebody_with_an_account_gets_the_role_but_never_a_lower_one(store: Store) -> None:

@@ -93,10 +93,18 @@ def test_a_role_is_changed_and_ended(store: Store) -> None:
     main(["user", "add", "Asha"])
     asha = store.account_of("Asha").annotator_id
     [project] = store.projects()
-    assert main(["user", "role", "Asha", "--project", "Habari", "lead"]) == 0
-    assert store.person(asha).roles == {project.id: Role.LEAD}
+    assert main(["user", "role", "Asha", "--project", "Habari", "curator"]) == 0
+    assert store.person(asha).roles == {project.id: Role.CURATOR}
     assert main(["user", "role", "Asha", "--project", "Habari", "none"]) == 0
     assert store.person(asha).roles == {}
+
+
+def test_the_last_lead_stays_also_for_the_terminal(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["user", "add", "Asha", "--project", "Habari", "--role", "lead"])
+    assert main(["user", "role", "Asha", "--project", "Habari", "none"]) == 1
+    assert "nobody else leads this project; make somebody else a lead first" in capsys.readouterr().err
+    [project] = store.projects()
+    assert store.roles(store.account_of("Asha").annotator_id) == {project.id: Role.LEAD}
 
 
 def test_a_new_password_takes_the_place_of_the_old_one(store: Store, typed: Type) -> None:

@@ -36,7 +36,8 @@ def main() -> None:
     chosen = chosen_project()
     page = st.navigation([*navigation.pages(person, chosen), *navigation.hidden_pages(person, chosen)])
     with st.sidebar:
-        if chosen is not None:
+        # Not on the way into another project: naming one in the address drops the secret of the link behind its #.
+        if chosen is not None and page.url_path != navigation.JOIN:
             _project_picker(chosen)
         if current_access().single_user is None:
             sign_in.person(person.annotator)

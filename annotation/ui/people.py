@@ -207,17 +207,20 @@ def _role_choice(project: Project, member: Member) -> None:
         key=key,
         help=_ROLE_HELP,
         on_change=_set_role,
-        args=(project.id, member.annotator_id, key),
+        args=(project.id, member, key),
     )
 
 
-def _set_role(project_id: int, annotator_id: int, key: str) -> None:
+def _set_role(project_id: int, member: Member, key: str) -> None:
     chosen = st.session_state[key]
+    st.session_state[key] = member.role or _NO_ROLE  # else a refused choice would go on looking chosen
     if chosen is None:
         return
     person = allow(Action.MANAGE_PEOPLE, project_id)
     role = None if chosen == _NO_ROLE else Role(chosen)
-    _try(lambda: accounts.set_role(current_store(), person, project_id, annotator_id, role))
+    if _try(lambda: accounts.set_role(current_store(), person, project_id, member.annotator_id, role)):
+        now = f"is {role}" if role else "has no role any more"
+        st.toast(f"{plain(member.name)} {now} in this project.", icon=":material/check:")
 
 
 def _account_buttons(member: Member) -> None:
@@ -249,12 +252,14 @@ def _set_administrator(annotator_id: int, administrator: bool) -> None:
     _try(lambda: accounts.set_administrator(current_store(), person, annotator_id, administrator))
 
 
-def _try(work: Callable[[], None]) -> None:
-    """Do it; say in a sentence where it is refused."""
+def _try(work: Callable[[], None]) -> bool:
+    """Do it, and whether it was done; say in a sentence where it is refused."""
     try:
         work()
     except ManerError as error:
         st.toast(plain(str(error)), icon=":material/error:")
+        return False
+    return True
 
 
 # What happened.

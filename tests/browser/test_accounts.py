@@ -108,6 +108,23 @@ def test_from_the_link_in_the_terminal_to_a_guest_who_labels_and_leaves(
     expect(late.page.locator(".account")).to_have_attribute("dir", "rtl")
 
 
+def test_somebody_signed_in_with_a_project_joins_another_by_a_link(
+    server: Server, store: Store, open_editor: OpenEditor
+) -> None:
+    [project] = store.projects()
+    asha = sign_in(store, "Asha", Role.ANNOTATOR, project.id)
+    other = store.create_project(ProjectSettings(name="Mahakama", labels=make_labels(["PER"])))
+    store.add_sentences(other.id, [NewSentence(("Juma", "alishinda", "kesi"))], None, "test")
+    lead = sign_in(store, "Lead", Role.LEAD, other.id)
+    token, _ = accounts.invite(store, store.person(lead.annotator.id), other.id, Role.CURATOR)
+
+    editor = open_editor(f"{server.url}/join#{token}", cookie=asha.cookie)
+    expect(editor.page.get_by_text("Lead invites you to the project Mahakama as curator.")).to_be_visible()
+    editor.page.get_by_role("button", name="Join as Asha").click()
+    editor.ready()
+    assert store.person(asha.annotator.id).roles == {project.id: Role.ANNOTATOR, other.id: Role.CURATOR}
+
+
 def test_an_identity_provider_lets_in_whom_a_link_invited(
     server: Server, store: Store, open_editor: OpenEditor, tmp_path: Path
 ) -> None:
