@@ -220,6 +220,8 @@ def _import_lines(project: str, report: "ImportReport") -> Iterator[str]:
         f"{report.added:,} sentences added to {project}: {report.reserved:,} in the reserve, {report.gold:,} with gold "
         f"labels, {report.evaluation:,} evaluation sentences with labels."
     )
+    if report.no_reserve:
+        yield report.no_reserve
     for file in report.files:
         scheme = f", tags {file.scheme}" if file.scheme else ""
         yield f"  {file.name}: {file.sentences:,} sentences ({file.format}{scheme})"

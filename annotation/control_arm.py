@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from annotation.sampling.cost import IDLE_SECONDS
 from annotation.serving import run_folder
 from annotation.tagging import Tools
+from annotation.training_set import once
 from maner_core.config import TrainConfig
 from maner_core.errors import LeaseLost, RunStopped
 from maner_core.spans import Span
@@ -132,7 +133,8 @@ def _of_run(store: Store, project_id: int, run: Run, first: Mapping[int, FirstAn
     def began(item: LabelledSentence) -> int:
         return first[item.sentence.id].seq
 
-    return arms(sorted((it for it in store.labelled(project_id, Split.POOL) if began(it) <= run.watermark), key=began))
+    seen = once(item for item in store.labelled(project_id, Split.POOL) if began(item) <= run.watermark)
+    return arms(sorted(seen, key=began))
 
 
 def _origin(item: LabelledSentence) -> Origin:

@@ -15,7 +15,7 @@ from annotation.run_training import RunTraining, recipe
 from annotation.sampling import DEFAULT_RULE
 from annotation.serving import run_folder
 from annotation.tagging import Tools
-from annotation.training_set import TrainingSet, training_set
+from annotation.training_set import TrainingSet, once, training_set
 from annotation.trigger import ATTEMPTS
 from maner_core.config import TrainConfig
 from maner_core.errors import Refused
@@ -46,7 +46,7 @@ def ask(store: Store, project_id: int, by: int, confirmation: str) -> None:
 def everything(store: Store, project_id: int) -> tuple[TrainingSet, int]:
     """Everything people have labelled up to now, first the pool and then the reserve; how many of these are at the end."""
     pool = training_set(store, project_id)
-    reserve = [item for item in store.labelled(project_id, Split.RESERVE) if item.annotation.seq <= pool.watermark]
+    reserve = once(it for it in store.labelled(project_id, Split.RESERVE) if it.annotation.seq <= pool.watermark)
     labelled = replace(
         pool,
         ids=pool.ids + [item.sentence.id for item in reserve],

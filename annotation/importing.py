@@ -21,6 +21,12 @@ USES: tuple[UseAs, ...] = ("pool", "gold", "evaluation")
 
 IMPORTER = "import"  # annotator of imported tags where nobody is named
 N_EXAMPLES = 5
+FEWEST_DOCUMENTS = 30
+"""With so many documents a tenth of them is no document at all once in 24 imports; with 10 it would be once in three."""
+NO_RESERVE = (
+    "By chance none of these sentences was kept for evaluation, though a share of {share:.0%} was asked for, so F1 cannot "
+    "be measured; import a file of other sentences as an evaluation set, or more sentences with a larger share."
+)
 
 OnProgress = Callable[[str, int, int], None]  # phase; lines read, or sentences compared or saved; of how many
 
@@ -64,6 +70,7 @@ class ImportReport:
     refused: tuple[str, ...]  # evaluation sentences that would repeat annotated ones of the pool
     labels_added: tuple[str, ...]
     files: tuple[FileReport, ...] = field(default=())
+    no_reserve: str | None = None  # a share was asked for, yet the project has no reserve: that, and what to do
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, dicts, strings and numbers, as JSON takes them."""
@@ -89,7 +96,8 @@ def import_files(
 
     `project` is an id, or the settings of a project that is created together with its sentences.
     `reserve` is the share of sentences set aside for evaluation (default: the project's), chosen by a salted hash of
-    the document, or of the near-duplicate group where there is no document; with `use_as="evaluation"` all are.
+    the document, or of the near-duplicate group where there is no document or there are fewer than FEWEST_DOCUMENTS;
+    with `use_as="evaluation"` all are.
     Raises FormatError on the first bad sentence, and imports nothing; with `skip_bad` these are left out and listed.
     A label that the project lacks is refused (InvalidInput) or, with `add_labels`, added.
     """
@@ -114,8 +122,9 @@ def import_files(
     progress("duplicates", 0, len(sentences))
     grouping = near_duplicates.group([sentence.tokens for _, sentence in sentences], known)
     fraction = settings.reserve_fraction if reserve is None else reserve
+    by_document = len({sentence.document for _, sentence in sentences} - {None}) >= FEWEST_DOCUMENTS
     new = [
-        replace(_new_sentence(file, sentence, group, use_as, salt, fraction), also_near=also)
+        replace(_new_sentence(file, sentence, group, use_as, salt, fraction, by_document), also_near=also)
         for (file, sentence), group, also in zip(sentences, grouping.groups, grouping.also, strict=True)
     ]
     if annotator_id is None and any(sentence.gold is not None for sentence in new):
@@ -126,6 +135,8 @@ def import_files(
         target, missing, new, annotator_id, source, lambda n_saved: progress("saving", n_saved, len(new))
     )
     report = _report(project_id, readings, new, counts, labels_added, tuple(_examples(sentences, grouping)))
+    if fraction > 0 and not report.reserved and not store.progress(project_id).reserve:
+        report = replace(report, no_reserve=NO_RESERVE.format(share=fraction))
     _record(store, annotator_id, report, use_as)
     return report
 
@@ -208,9 +219,10 @@ def _new_labels(settings: ProjectSettings, readings: Sequence[Reading], add_labe
 
 
 def _new_sentence(
-    file: str, sentence: ReadSentence, group: str, use_as: UseAs, salt: str, fraction: float
+    file: str, sentence: ReadSentence, group: str, use_as: UseAs, salt: str, fraction: float, by_document: bool
 ) -> NewSentence:
-    is_reserved = use_as == "evaluation" or sentence.reserved or in_reserve(salt, sentence.document, group, fraction)
+    document = sentence.document if by_document else None
+    is_reserved = use_as == "evaluation" or sentence.reserved or in_reserve(salt, document, group, fraction)
     meta = dict(sentence.meta)
     if sentence.status not in (LABELLED, UNLABELLED):
         meta["status"] = sentence.status  # skipped or flagged where it comes from; here nobody has looked at it yet

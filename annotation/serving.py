@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from annotation.training_set import once
 from maner_core.errors import Refused
 from maner_core.evaluation import FEWEST_SENTENCES, bootstrap_f1, entity_counts, f1_report, paired_bootstrap
 from maner_core.spans import Span
@@ -57,8 +58,8 @@ class Verdict:
 
 
 def evaluation_labels(store: Store, project_id: int) -> list[tuple[int, tuple[Span, ...]]]:
-    """Today's gold annotations of the reserve."""
-    return [(item.sentence.id, item.gold.spans) for item in store.labelled(project_id, Split.RESERVE)]
+    """Today's gold annotations of the reserve; of sentences that repeat each other one counts."""
+    return [(item.sentence.id, item.gold.spans) for item in once(store.labelled(project_id, Split.RESERVE))]
 
 
 def evaluate(gold: Gold, predictions: Predictions) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """What a round learns from, and whether that is enough to let the tagger choose."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from maner_core.spans import OUTSIDE, Span
-from storage import Split, Store
+from storage import LabelledSentence, Split, Store
 
 GATE_LABELS = 50
 """Training labels from which on the tagger's doubts are worth more than chance ..."""
@@ -17,7 +17,8 @@ GATE_ENTITIES = 20
 class TrainingSet:
     """The gold of the pool when a round begins; the watermarks are the newest annotation and decision it has seen.
 
-    Sentences saved with no entity belong to it; skipped and flagged ones and the reserve do not.
+    Sentences saved with no entity belong to it; skipped and flagged ones and the reserve do not. Of sentences that repeat
+    each other one belongs to it.
     """
 
     ids: list[int]
@@ -40,7 +41,7 @@ class TrainingSet:
 def training_set(store: Store, project_id: int) -> TrainingSet:
     """Everything people have labelled for training up to now; what comes later belongs to the next round."""
     watermark, decision_watermark = store.max_seq(project_id), store.max_decision(project_id)
-    items = [item for item in store.labelled(project_id, Split.POOL) if item.annotation.seq <= watermark]
+    items = once(item for item in store.labelled(project_id, Split.POOL) if item.annotation.seq <= watermark)
     return TrainingSet(
         ids=[item.sentence.id for item in items],
         sentences=[item.sentence.tokens for item in items],
@@ -48,6 +49,21 @@ def training_set(store: Store, project_id: int) -> TrainingSet:
         watermark=watermark,
         decision_watermark=decision_watermark,
     )
+
+
+def once(labelled: Iterable[LabelledSentence]) -> list[LabelledSentence]:
+    """Of labelled sentences that repeat each other, exactly or nearly, the one that the others repeat, else the first.
+
+    A file that is imported twice would otherwise weigh twice.
+    """
+    items = list(labelled)
+    kept: dict[int, int] = {}  # the sentence that is repeated -> the one that counts
+    for item in items:
+        kept.setdefault(item.sentence.duplicate_of or item.sentence.id, item.sentence.id)
+        if item.sentence.duplicate_of is None:
+            kept[item.sentence.id] = item.sentence.id
+    counting = set(kept.values())
+    return [item for item in items if item.sentence.id in counting]
 
 
 def label_shares(sentences: Sequence[Sequence[str]], spans: Sequence[Sequence[Span]]) -> dict[str, float]:

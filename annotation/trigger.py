@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from annotation.loop import STOPPED
+from annotation.training_set import training_set
 from storage import Gold, Project, Run, RunState, Split, Store
 
 FEWEST_NEW_LABELS = 5
@@ -71,7 +72,7 @@ class Trigger:
 
     def _has_entities(self, project: Project) -> bool:
         """Whether there is anything to learn; a wish that cannot be granted is put on record and dropped."""
-        if any(self.store.progress(project.id).by_label.values()):
+        if training_set(self.store, project.id).n_entities:
             return True
         if self.store.retrain_requested(project.id):
             self.store.clear_retrain_request(project.id)

@@ -82,6 +82,13 @@ def test_import_tells_people_of_repairs_bad_sentences_and_duplicates(
     assert "mbaya.conll:8 (exact) repeats mbaya.conll:1" in out
 
 
+def test_import_tells_people_that_nothing_was_kept_for_evaluation(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["import", "--project", "P", "--reserve", "0.000000001", "habari.conll"]) == 0
+    assert "By chance none of these sentences was kept for evaluation" in capsys.readouterr().out
+
+
 def test_a_wrong_file_is_one_sentence_on_stderr_and_imports_nothing(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """Importing files: all or nothing, what tags are used for, the reserve, labels, duplicates, the report."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -272,6 +273,14 @@ def unlike(n: int) -> str:
                    for i in range(n))  # fmt: skip
 
 
+BLOCKS = unlike(120).strip().split("\n\n")
+
+
+def in_documents(blocks: Sequence[str], sentences_each: int) -> str:
+    starts = range(0, len(blocks), sentences_each)
+    return "".join("-DOCSTART- O\n\n" + "\n\n".join([*blocks[i : i + sentences_each], ""]) for i in starts)
+
+
 def test_the_share_reserved_is_about_the_one_asked_for(sqlite_store: Store, project_id: int) -> None:
     report = import_files(sqlite_store, project_id, [source(unlike(2_000))], reserve=0.2)
     assert report.added == 2_000
@@ -287,15 +296,48 @@ def test_without_a_share_that_of_the_project_is_taken(sqlite_store: Store) -> No
 
 
 def test_a_document_is_reserved_as_a_whole(sqlite_store: Store, project_id: int) -> None:
-    blocks = unlike(120).strip().split("\n\n")
-    documents = "".join("-DOCSTART- O\n\n" + "\n\n".join([*blocks[i : i + 4], ""]) for i in range(0, 120, 4))
-    report = import_files(sqlite_store, project_id, [source(documents)], reserve=0.4)
+    report = import_files(sqlite_store, project_id, [source(in_documents(BLOCKS, 4))], reserve=0.4)
     splits: dict[str | None, set[Split]] = {}
     for sentence in sentences(sqlite_store, report):
         splits.setdefault(sentence.document, set()).add(sentence.split)
     assert len(splits) == 30
     assert all(len(found) == 1 for found in splits.values())
     assert set().union(*splits.values()) == {Split.POOL, Split.RESERVE}
+
+
+@pytest.mark.parametrize("sentences_each", [120, 30, 5])
+def test_sentences_of_few_documents_are_drawn_one_by_one(sqlite_store: Store, sentences_each: int) -> None:
+    text = in_documents(BLOCKS, sentences_each)
+    for number in range(6):
+        project = new_project(sqlite_store, f"P{number}", reserve_fraction=0.3)
+        report = import_files(sqlite_store, project.id, [source(text)])
+        assert 15 < report.reserved < 60
+
+
+def test_one_id_for_all_lines_of_a_jsonl_file_is_no_document_to_draw(sqlite_store: Store, project_id: int) -> None:
+    lines = [json.dumps({"tokens": block.replace(" O", "").split("\n"), "doc_id": "1"}) for block in BLOCKS]
+    report = import_files(sqlite_store, project_id, [source("\n".join(lines), "a.jsonl")], reserve=0.3)
+    assert {sentence.document for sentence in sentences(sqlite_store, report)} == {"1"}
+    assert 15 < report.reserved < 60
+
+
+def test_near_duplicates_in_few_documents_stay_on_one_side(sqlite_store: Store, project_id: int) -> None:
+    text = in_documents([*BLOCKS, *BLOCKS], 40)
+    report = import_files(sqlite_store, project_id, [source(text)], reserve=0.5)
+    splits: dict[tuple[str, ...], set[Split]] = {}
+    for sentence in sentences(sqlite_store, report):
+        splits.setdefault(sentence.tokens, set()).add(sentence.split)
+    assert len(splits) == 120
+    assert all(len(found) == 1 for found in splits.values())
+
+
+def test_a_share_that_came_out_at_nothing_is_told_with_what_to_do(sqlite_store: Store, project_id: int) -> None:
+    report = import_files(sqlite_store, project_id, [source(GOOD)], reserve=1e-9)
+    assert report.no_reserve is not None
+    assert "import a file of other sentences as an evaluation set" in report.no_reserve
+    assert import_files(sqlite_store, project_id, [source("Tana O\n")], reserve=0).no_reserve is None
+    import_files(sqlite_store, project_id, [source("Kisumu B-LOC\nleo O\n")], use_as="evaluation")
+    assert import_files(sqlite_store, project_id, [source("Mto O\n")], reserve=1e-9).no_reserve is None
 
 
 def test_the_reserve_does_not_depend_on_order_or_on_other_sentences(sqlite_store: Store, project_id: int) -> None:

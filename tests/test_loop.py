@@ -10,6 +10,7 @@ from loop_helpers import (
     claim_all,
     draft,
     fill_randomly,
+    gold_spans,
     label,
     label_reserve,
     make_project,
@@ -21,16 +22,18 @@ from loop_helpers import (
 from stub_tagger import STUB
 
 from annotation.choosing import SHORTEST_QUEUE
+from annotation.final_training import everything
 from annotation.loop import STOPPED, plain_words, run_round, run_seed
 from annotation.phases import RoundProgress
 from annotation.queue_filling import top_up
 from annotation.sampling import ACQUISITION_FUNCTIONS, QUERY_STRATEGIES, SelectionRule
 from annotation.selection_log import replayed
+from annotation.serving import evaluation_labels
 from annotation.training_set import GATE_LABELS, label_shares, training_set
 from maner_core.config import TrainConfig
 from maner_core.errors import InvalidConfig, RunFailed, RunStopped
 from maner_core.spans import Span
-from storage import Origin, Project, RunState, Split, Status, Store
+from storage import NewSentence, Origin, Project, RunState, Split, Status, Store
 
 
 @pytest.fixture
@@ -375,3 +378,46 @@ def test_rounds_count_up_and_progress_rises_within_each_phase(store: Store, home
         shares = [progress.progress for progress in told if progress.phase == phase]
         assert shares == sorted(shares)
         assert all(0 <= share <= 1 for share in shares)
+
+
+# Repetitions.
+
+
+def repeated(store: Store, project: Project, *sentences: NewSentence) -> list[int]:
+    """Add labelled repetitions, as an import does; their ids."""
+    before = {sentence.id for sentence in store.sentences(project.id, None)}
+    store.add_sentences(project.id, sentences, store.annotator("import").id, "again.conll")
+    return [sentence.id for sentence in store.sentences(project.id, None) if sentence.id not in before]
+
+
+def test_sentences_that_are_imported_twice_with_labels_are_learned_from_once(store: Store, project: Project) -> None:
+    originals = label(store, project, 37)
+    repeated(store, project, *(NewSentence(each.tokens, gold=gold_spans(each.tokens)) for each in originals))
+    assert len(store.labelled(project.id, Split.POOL)) == 74
+    assert training_set(store, project.id).ids == [each.id for each in originals]
+    assert not training_set(store, project.id).opens_gate
+
+
+def test_of_an_unlabelled_sentence_the_first_labelled_repetition_counts_until_it_is_labelled_itself(
+    store: Store, project: Project
+) -> None:
+    original = next(each for each in store.unlabelled_pool(project.id) if gold_spans(each.tokens))
+    first, _ = repeated(store, project, NewSentence(original.tokens, gold=()), NewSentence(original.tokens, gold=()))
+    assert training_set(store, project.id).ids == [first]
+    save(store, project, [draft(original)])
+    labelled = training_set(store, project.id)
+    assert (labelled.ids, labelled.spans) == ([original.id], [gold_spans(original.tokens)])
+
+
+def test_evaluation_sentences_that_are_imported_twice_are_measured_on_once(
+    store: Store, home: Path, project: Project
+) -> None:
+    label(store, project, 30)
+    originals = label_reserve(store, project, 25)
+    again = (NewSentence(each.tokens, split=Split.RESERVE, gold=gold_spans(each.tokens)) for each in originals)
+    repeated(store, project, *again)
+    assert len(store.labelled(project.id, Split.RESERVE)) == 50
+    assert [id_ for id_, _ in evaluation_labels(store, project.id)] == [each.id for each in originals]
+    assert run_stub_round(store, project, home).metrics["evaluation_sentences"] == 25
+    labelled, n_evaluation = everything(store, project.id)
+    assert (len(labelled.ids), n_evaluation) == (55, 25)

@@ -49,6 +49,12 @@ def said(app: AppTest) -> str:
     return "\n".join(map(str, [*texts, *(expander.label for expander in app.expander)]))
 
 
+def test_the_page_says_that_nothing_was_kept_for_evaluation_though_a_share_was_asked_for(store: Store) -> None:
+    store.create_project(ProjectSettings(name="Habari", labels=make_labels(("PER", "LOC")), reserve_fraction=1e-9))
+    app = upload(data_page(store), "news.txt", TEXT)
+    assert "By chance none of these sentences was kept for evaluation" in app.warning[0].value
+
+
 def test_sentences_to_be_labelled_are_imported_counted_and_queued(store: Store, project: Project) -> None:
     app = upload(data_page(store), "news.txt", TEXT)
     assert "3 sentences imported" in said(app)

@@ -1,5 +1,6 @@
 """When a training is due: by labels, by waiting, by asking, and after one that failed or was stopped."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from loop_helpers import draft, label, make_project, run_stub_round, save
 
 from annotation.loop import STOPPED
 from annotation.trigger import ATTEMPTS, Due, Trigger
-from storage import Project, Run, Store
+from maner_core.spans import Span
+from storage import NewSentence, Project, Run, Split, Store
 
 
 @pytest.fixture
@@ -133,5 +135,15 @@ def test_nothing_is_due_while_a_run_is_running(store: Store, project: Project) -
     label(store, project, 50)
     store.start_run(project.id, 1, {}, 1, 0, 50)
     label(store, project, 50)
+    store.request_retrain(project.id)
+    assert due(store, project) is None
+
+
+def test_entities_only_in_a_repetition_that_does_not_count_start_no_training(store: Store, project: Project) -> None:
+    [*_, last] = label(store, project, 60)
+    for item in store.labelled(project.id, Split.POOL):
+        save(store, project, [replace(draft(item.sentence, ()), supersedes=item.annotation.id)])
+    again = NewSentence(last.tokens, gold=(Span(0, 1, "PER"),))
+    store.add_sentences(project.id, [again], store.annotator("import").id, "again.conll")
     store.request_retrain(project.id)
     assert due(store, project) is None

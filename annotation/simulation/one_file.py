@@ -9,6 +9,7 @@ import numpy as np
 from annotation import near_duplicates
 from annotation.formats import ReadSentence, SourceFile, read_file
 from annotation.importing import in_reserve
+from annotation.training_set import once
 from maner_core.errors import InvalidInput
 from maner_core.spans import Span
 from storage import Split, Store
@@ -51,7 +52,7 @@ def project_labels(store: Store, project_id: int) -> tuple[list[Labelled], list[
     Else all of its labels are divided like those of a file. Raises InvalidInput where too little is labelled.
     """
     pool, reserve = (
-        [(item.sentence.tokens, item.gold.spans) for item in store.labelled(project_id, split)]
+        [(item.sentence.tokens, item.gold.spans) for item in once(store.labelled(project_id, split))]
         for split in (Split.POOL, Split.RESERVE)
     )
     if len(reserve) < FEWEST_TO_MEASURE or not any(spans for _, spans in reserve):

@@ -218,6 +218,8 @@ def _run_import(
 def _show_report(report: ImportReport) -> None:
     kept_apart = f", {report.reserved} of them for evaluation" if report.reserved else ""
     st.success(f"{counted(report.added, 'sentence')} imported{kept_apart}.", icon=":material/check:")
+    if report.no_reserve:
+        st.warning(report.no_reserve, icon=":material/warning:")
     if report.gold or report.evaluation:
         st.write(f"{report.gold} came with labels to learn from, {report.evaluation} with labels to evaluate on.")
     if report.labels_added:
