@@ -58,7 +58,7 @@ class Verdict:
 
 
 def evaluation_labels(store: Store, project_id: int) -> list[tuple[int, tuple[Span, ...]]]:
-    """Today's gold annotations of the reserve; of sentences that repeat each other one counts."""
+    """Today's gold annotations of the reserve; of sentences with the same words one counts."""
     return [(item.sentence.id, item.gold.spans) for item in once(store.labelled(project_id, Split.RESERVE))]
 
 

@@ -17,8 +17,8 @@ GATE_ENTITIES = 20
 class TrainingSet:
     """The gold of the pool when a round begins; the watermarks are the newest annotation and decision it has seen.
 
-    Sentences saved with no entity belong to it; skipped and flagged ones and the reserve do not. Of sentences that repeat
-    each other one belongs to it.
+    Sentences saved with no entity belong to it; skipped and flagged ones and the reserve do not. Of sentences with
+    the same words one belongs to it.
     """
 
     ids: list[int]
@@ -52,17 +52,16 @@ def training_set(store: Store, project_id: int) -> TrainingSet:
 
 
 def once(labelled: Iterable[LabelledSentence]) -> list[LabelledSentence]:
-    """Of labelled sentences that repeat each other, exactly or nearly, the one that the others repeat, else the first.
+    """Of labelled sentences with the same words the one that the others repeat, else the first.
 
-    A file that is imported twice would otherwise weigh twice.
+    A file that is imported twice would otherwise weigh twice. What is nearly alike stays: its names may be others.
     """
     items = list(labelled)
-    kept: dict[int, int] = {}  # the sentence that is repeated -> the one that counts
+    kept: dict[tuple[str, ...], LabelledSentence] = {}
     for item in items:
-        kept.setdefault(item.sentence.duplicate_of or item.sentence.id, item.sentence.id)
-        if item.sentence.duplicate_of is None:
-            kept[item.sentence.id] = item.sentence.id
-    counting = set(kept.values())
+        if item.sentence.tokens not in kept or item.sentence.duplicate_of is None:
+            kept[item.sentence.tokens] = item
+    counting = {item.sentence.id for item in kept.values()}
     return [item for item in items if item.sentence.id in counting]
 
 
