@@ -86,7 +86,7 @@ class Chooser:
         seq = self.store.max_seq(self.project.id)
         pool = ReadPool(self.store.unlabelled_pool(self.project.id, seq), self.tagger)
         strategy, no_sentences = self.project.settings.strategy, self.no_sentences()
-        # Of a choice before in this round, by another tagger and of a pool in which less was labelled.
+        # A choice before in this round, of another tagger and a pool in which less was labelled, must not be replayed.
         self.store.drop_scores(self.run.id)
         # Once the last sentence is labelled there is nothing to read, and strategies need a sentence at least.
         if pool.sentences and (strategy != "random" or no_sentences):

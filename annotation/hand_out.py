@@ -6,7 +6,7 @@ No HTTP and no Streamlit here: annotation/api.py translates JSON, this module de
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from annotation.blind import is_withheld
 from annotation.known_names import KnownNames, names_to_show
@@ -68,12 +68,8 @@ class BatchItem:
 
     def to_dict(self) -> dict[str, object]:
         """The item as it travels."""
-        sent_back = {
-            "note": self.note,
-            "by": self.by,
-            "spans": list(map(list, self.spans)),
-            "supersedes": self.supersedes,
-        }
+        spans = list(map(list, self.spans))
+        sent_back = {"note": self.note, "by": self.by, "spans": spans, "supersedes": self.supersedes}
         return {
             "id": self.id,
             "tokens": list(self.tokens),
@@ -85,7 +81,7 @@ class BatchItem:
             "suggestions": [list(suggestion) for suggestion in self.suggestions],
             "names": [[it.start, it.end, it.label, str(it.source), it.seen_in] for it in self.names],
             **(sent_back if self.note is not None else {}),
-            **({} if self.done is None else _done_fields(self.done)),
+            **({} if self.done is None else {"spans": spans, "done": _as_sent(self.done)}),
         }
 
 
@@ -366,50 +362,52 @@ def has_earned_suggestions(run: Run) -> bool:
     return low is not None and sentences is not None and low >= EARNED_F1_LOW and sentences >= EARNED_SENTENCES
 
 
-def _returned_item(item: SentBack, project: Project) -> BatchItem:
-    return BatchItem(
-        id=item.sentence.id,
-        tokens=item.sentence.tokens,
-        spaces=item.sentence.spaces,
-        direction=project.settings.direction,
-        document=item.sentence.document,
-        run=None,
-        reason="",
-        suggestions=(),
-        note=item.comment,
-        by=item.by,
-        spans=tuple((span.start, span.end, span.label) for span in item.annotation.spans),
-        supersedes=item.annotation.id,
-    )
-
-
-def _done_item(sentence: Sentence, annotation: Annotation, project: Project) -> BatchItem:
+def _plain_item(sentence: Sentence, project: Project) -> BatchItem:
+    """The sentence alone: nothing suggested, no reason."""
     return BatchItem(
         id=sentence.id,
         tokens=sentence.tokens,
         spaces=sentence.spaces,
         direction=project.settings.direction,
         document=sentence.document,
-        run=annotation.suggestion_run,
+        run=None,
         reason="",
         suggestions=(),
+    )
+
+
+def _returned_item(item: SentBack, project: Project) -> BatchItem:
+    return replace(
+        _plain_item(item.sentence, project),
+        note=item.comment,
+        by=item.by,
+        spans=_plain_spans(item.annotation),
+        supersedes=item.annotation.id,
+    )
+
+
+def _done_item(sentence: Sentence, annotation: Annotation, project: Project) -> BatchItem:
+    return replace(
+        _plain_item(sentence, project),
+        run=annotation.suggestion_run,
         names=annotation.names_shown,
-        spans=tuple((span.start, span.end, span.label) for span in annotation.spans),
+        spans=_plain_spans(annotation),
         done=annotation,
     )
 
 
-def _done_fields(annotation: Annotation) -> dict[str, object]:
-    """What a tab knows of an annotation it sent itself."""
+def _plain_spans(annotation: Annotation) -> tuple[tuple[int, int, str], ...]:
+    return tuple((span.start, span.end, span.label) for span in annotation.spans)
+
+
+def _as_sent(annotation: Annotation) -> dict[str, object]:
+    """What a tab knows of an annotation that it sent itself."""
     return {
-        "spans": [[span.start, span.end, span.label] for span in annotation.spans],
-        "done": {
-            "id": annotation.id,
-            "status": str(annotation.status),
-            "comment": annotation.comment,
-            "skip_reason": None if annotation.skip_reason is None else str(annotation.skip_reason),
-            "time": round(annotation.client_time.timestamp() * 1000),
-        },
+        "id": annotation.id,
+        "status": str(annotation.status),
+        "comment": annotation.comment,
+        "skip_reason": None if annotation.skip_reason is None else str(annotation.skip_reason),
+        "time": round(annotation.client_time.timestamp() * 1000),
     }
 
 
@@ -419,12 +417,8 @@ def _batch_item(hand_out: HandOut, project: Project, shown_run: int | None, name
     if is_withheld(project, sentence.id):
         shown = None
     sure = [] if shown is None else [it for it in shown.spans if it.confidence >= project.settings.suggestion_threshold]
-    return BatchItem(
-        id=sentence.id,
-        tokens=sentence.tokens,
-        spaces=sentence.spaces,
-        direction=project.settings.direction,
-        document=sentence.document,
+    return replace(
+        _plain_item(sentence, project),
         run=None if shown is None else shown.run_id,
         reason=hand_out.reason,
         suggestions=tuple((span.start, span.end, span.label, span.confidence) for span in sure),

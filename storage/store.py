@@ -22,7 +22,6 @@ from storage import (
     _runs,
     _sentences,
     _suggestions,
-    _workers,
 )
 from storage.account_store import AccountStore
 from storage.backup_store import BackupStore
@@ -34,7 +33,6 @@ from storage.name_store import NameStore
 from storage.records import (
     AnnotationDraft,
     Annotator,
-    AuditEvent,
     DoubledSentence,
     HandOut,
     ImportCounts,
@@ -53,11 +51,11 @@ from storage.records import (
     Status,
     Suggestion,
     Timing,
-    WorkerStatus,
 )
 from storage.review_records import ExportRow, LabelledSentence, Moment
 from storage.review_store import ReviewStore
 from storage.starting_store import StartingStore
+from storage.worker_store import WorkerStore
 
 ROWS_PER_WRITE = 250
 """Of a long write: annotators wait for a part of it, and a worker of low priority may be slow at it."""
@@ -65,7 +63,7 @@ ROWS_PER_WRITE = 250
 T = TypeVar("T")
 
 
-class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, NameStore, ReviewStore, StartingStore):
+class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, NameStore, ReviewStore, StartingStore, WorkerStore):
     """A database of projects; safe to share between threads."""
 
     def __init__(self, url: str) -> None:
@@ -464,38 +462,6 @@ class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, NameStore, R
     def clear_retrain_request(self, project_id: int) -> None:
         """The request has been answered."""
         self._database.write(_projects.set_retrain_request, project_id, False)
-
-    # Workers.
-
-    def take_lease(self, project_id: int, holder: str, seconds: float) -> bool:
-        """Whether the holder now has the project to itself for so many seconds."""
-        return self._database.write_light(_workers.take_lease, project_id, holder, seconds)
-
-    def renew_lease(self, project_id: int, holder: str, seconds: float) -> None:
-        """Prolong the lease; LeaseLost when the holder has it no longer."""
-        self._database.write_light(_workers.renew_lease, project_id, holder, seconds)
-
-    def release_lease(self, project_id: int, holder: str) -> None:
-        """Give the project back, if the holder still has it."""
-        self._database.write_light(_workers.release_lease, project_id, holder)
-
-    def worker_seen(self, holder: str, state: str) -> None:
-        """A worker process is alive and does this."""
-        self._database.write_light(_workers.seen, holder, state)
-
-    def workers(self, alive_within_seconds: float) -> list[WorkerStatus]:
-        """Worker processes heard of in the last so many seconds, the latest first."""
-        return self._database.read(_workers.workers, alive_within_seconds)
-
-    # Audit.
-
-    def record(self, project_id: int | None, annotator_id: int | None, kind: str, **details: Any) -> None:
-        """Keep an event; details must be JSON values."""
-        self._database.write(_workers.record, project_id, annotator_id, kind, details)
-
-    def audit(self, project_id: int | None) -> list[AuditEvent]:
-        """The project's events or, without one, those of no project; oldest first."""
-        return self._database.read(_workers.audit, project_id)
 
 
 def _in_chunks(items: Iterable[T]) -> Iterator[list[T]]:

@@ -184,7 +184,7 @@ class Editor {
   #drawComment() {
     const { open } = this.session;
     const [form, input] = [this.find(".comment"), this.find("#comment")];
-    const hadFocus = this.root.activeElement === input;
+    const hadFocus = form.contains(this.root.activeElement); // also a button of it, which keeps it a moment when hidden
     form.hidden = !open?.flagging;
     if (form.hidden && hadFocus) this.#focusSentence();
     if (!form.hidden && input.value !== open.comment) input.value = open.comment; // else the cursor in it would jump
