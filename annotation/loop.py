@@ -14,7 +14,7 @@ import numpy as np
 
 from annotation.choosing import Chooser
 from annotation.phases import OnProgress, Phases
-from annotation.quick_scorer import features_folder
+from annotation.quick_scorer import features_of_project
 from annotation.run_training import RunTraining, recipe
 from annotation.sampling import DEFAULT_RULE, SelectionRule
 from annotation.serving import checkpoint_folder, evaluate, evaluation_labels, judge, prune_checkpoints
@@ -142,7 +142,7 @@ class _Round:
     def quick(self, train: QuickFunction) -> QuickScorer:
         """The quick scorer on the same labels; it keeps what it reads of the project's backbone for the next rounds."""
         backbone = self.project.settings.backbone
-        folder = features_folder(self.home / "features" / f"project-{self.project.id}", backbone)
+        folder = features_of_project(self.home, self.project.id, backbone)
         labels = [label.name for label in self.project.settings.labels]
         config = replace(self.config, backbone=backbone)
         return train(self.labelled.sentences, self.labelled.spans, labels, config, folder)

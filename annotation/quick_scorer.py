@@ -28,6 +28,11 @@ def features_folder(parent: Path, backbone: str) -> Path:
     return parent / f"features-{sha256(backbone.encode()).hexdigest()[:12]}"
 
 
+def features_of_project(home: Path, project_id: int, backbone: str) -> Path:
+    """Where the word vectors of a project's sentences lie."""
+    return features_folder(home / "features" / f"project-{project_id}", backbone)
+
+
 def in_words(comparison: Mapping[str, Any]) -> str:
     """What a lead is told of how far quick scorer and tagger agreed in a run (its metrics["quick"])."""
     figure = f"{comparison['rank_correlation']:.2f} on {comparison['sentences']} random sentences"

@@ -246,7 +246,9 @@ def test_somebody_an_identity_provider_knows_signs_in_without_a_password(
 
 
 @pytest.mark.parametrize(
-    "identity", ["nonsense", mint_identity("another key", IDENTITY), mint_identity(SECRET, "x y"), ""]
+    "identity",
+    ["nonsense", mint_identity("another key", IDENTITY), mint_identity(SECRET, "x y"), ""],
+    ids=["no-token", "signed-by-another", "known-to-nobody", "empty"],  # a token differs from second to second
 )
 def test_an_identity_nobody_vouches_for_or_nobody_knows_is_refused(
     browser: TestClient, store: Store, identity: str

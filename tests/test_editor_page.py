@@ -22,7 +22,8 @@ def store(page_store: Store) -> Store:
 
 
 def make_project(store: Store, labels: tuple[Label, ...] = make_labels(["PER", "LOC"])) -> Project:
-    project = store.create_project(ProjectSettings(name="Habari", labels=labels, guidelines="Names are **PER**."))
+    settings = ProjectSettings(name="Habari", labels=labels, guidelines="Names are **PER**.", blind_share=0.0)
+    project = store.create_project(settings)
     store.add_sentences(project.id, [NewSentence(("Asha", "yuko", f"Mji{i}")) for i in range(30)], None, "test")
     return project
 

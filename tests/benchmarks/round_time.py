@@ -4,7 +4,8 @@
 
 The sentences of all --pool files (two columns, IOB2) are the pool, as many as asked for; gold tags take the place of a person.
 Meanwhile a second person takes a sentence from the queue every half second: the longest that they waited, and how often there
-was none, are in the row. One JSON line for each round; the first one also reads the pool for the quick scorer.
+was none, are in the row. One JSON line for each round; the first one also reads the pool for the quick scorer. With --cached
+it has read the whole pool before, so every round scores all of it; the seconds of that reading are the first line.
 """
 
 import json
@@ -14,20 +15,23 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import chain, islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Never
 
 import typer
 from _app import machine, quantile
+from tqdm import tqdm
 
 from annotation.formats import ReadSentence, read_file
 from annotation.queue_filling import top_up
+from annotation.quick_scorer import features_of_project
 from annotation.simulation.annotator import SimulatedAnnotator
 from annotation.simulation.config import SimulationConfig
-from storage import Run, RunState, Split, Store
+from maner_core.features import WordFeatures
+from storage import Project, Run, RunState, Split, Store
 
 LOOK_SECONDS = 0.1
 PATIENCE_SECONDS = 3600.0
@@ -39,6 +43,7 @@ def main(
     sentences: Annotated[int, typer.Option(help="Size of the pool.")] = 6000,
     labels: Annotated[str, typer.Option(help="Train at these numbers of labels.")] = "50,100,300",
     evaluation: Annotated[int, typer.Option(help="Evaluation sentences.")] = 100,
+    cached: Annotated[bool, typer.Option(help="Read the pool for the quick scorer first.")] = False,
     seed: int = 0,
 ) -> None:
     """Label up to each number and wait for the round that follows."""
@@ -52,6 +57,9 @@ def main(
             simulated = SimulatedAnnotator.begin(
                 store, config, "round", "ent_mnlp", seed, found, list(islice(gold_sentences(test), evaluation))
             )
+            if cached:
+                seconds = read_all(Path(folder), simulated.project, found)
+                typer.echo(json.dumps({"read": len(found), "seconds": round(seconds, 1), **machine()}))
             environment = {"MANER_HOME": folder, "MANER_DATABASE_URL": url}
             with worker(environment, Path(folder) / "worker.log"), Visitor(url, simulated.project.id) as visitor:
                 for number, size in enumerate(sizes, start=1):
@@ -67,6 +75,21 @@ def main(
 def gold_sentences(file: Path) -> Iterator[ReadSentence]:
     """Those of a file that have gold tags."""
     return (sentence for sentence in read_file(file).sentences if sentence.gold is not None)
+
+
+def read_all(home: Path, project: Project, found: Sequence[ReadSentence]) -> float:
+    """Keep the word vectors of all these sentences for the project's quick scorer; how many seconds it took."""
+    backbone = project.settings.backbone
+    started = time.monotonic()
+    features = WordFeatures(features_of_project(home, project.id, backbone), backbone)
+    bar: tqdm[Never]
+    with tqdm(total=1.0, bar_format="{l_bar}{bar} {elapsed}") as bar:
+
+        def show(share: float) -> None:
+            bar.update(share - bar.n)
+
+        features.of([sentence.tokens for sentence in found], show)
+    return time.monotonic() - started
 
 
 @contextmanager
