@@ -19,7 +19,7 @@ from starlette.routing import Route
 from annotation.access import Access
 from annotation.account_routes import COOKIE, AccountRoutes
 from annotation.accounts import NotSignedIn
-from annotation.exporting import REFUSED_EXPORT, ExportOptions, export_stream
+from annotation.exporting import REFUSED_EXPORT, ExportOptions, export_stream, record_export
 from annotation.hand_out import Desk, SyncAnswer
 from annotation.http import answered, read_json, refuse_foreign_link
 from annotation.permissions import Action, require
@@ -134,8 +134,10 @@ class Api:
         project = access.store.project(project_id)
         options = ExportOptions.parse(request.query_params)
         filename = quote(options.filename(project.settings.name), safe="")
+        pieces = export_stream(access.store, project, options)
+        record_export(access.store, project, options, person.annotator.id)
         return StreamingResponse(
-            export_stream(access.store, project, options),
+            pieces,
             media_type="text/plain; charset=utf-8",
             headers={
                 "Content-Disposition": f"attachment; filename*=UTF-8''{filename}",

@@ -9,10 +9,12 @@ import typer
 
 from annotation.settings import Settings
 from annotation.terminal import AsJson, print_json
+from maner_core.errors import InvalidInput
 
 
 def backup_command(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The zip file to write.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over a file of that name.")] = False,
     with_runs: Annotated[bool, typer.Option("--with-runs", help="The checkpoints of trained taggers too.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -20,6 +22,8 @@ def backup_command(
     from annotation.backup import back_up
     from storage import Store
 
+    if out.exists() and not overwrite:
+        raise InvalidInput(f"{out} is there already and may be the only copy; name another file, or use --overwrite")
     settings = Settings.from_environment()
     with closing(Store(settings.database_url)) as store:
         contents = back_up(store, out, settings.runs if with_runs else None)

@@ -120,13 +120,17 @@ def export_command(
     as_json: AsJson = False,
 ) -> None:
     """Write a project's sentences to a file; without --include only labelled ones."""
-    from annotation.exporting import ExportOptions, export_stream
+    from annotation.exporting import MIXED_SPLITS, ExportOptions, export_stream, mixes_splits, record_export
 
     words = {"format": format, "include": ",".join(include or ["labelled"]), "split": split, "scheme": scheme}
     words |= {name: word for name, word in (("snapshot", snapshot), ("as_of", as_of)) if word}
     options = ExportOptions.parse(words)
     with open_store() as store:
-        pieces = export_stream(store, store.project_by_name(project), options)
+        found = store.project_by_name(project)
+        pieces = export_stream(store, found, options)
+        record_export(store, found, options, by=None)
+        if mixes_splits(store, found, options):
+            typer.echo(f"note: {MIXED_SPLITS}; --split train and --split reserve part them.", err=True)
         if str(out) == "-":
             for piece in pieces:
                 sys.stdout.write(piece)
@@ -139,15 +143,20 @@ def export_command(
 
 
 @app.command("status")
-def status_command(project: ProjectName, as_json: AsJson = False) -> None:
-    """Say how far a project is and what its worker does."""
+def status_command(
+    project: Annotated[str | None, typer.Option("--project", metavar="NAME", help="This project alone.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how far a project is and what its worker does; of all projects where none is named."""
     with open_store() as store:
-        found = store.project_by_name(project)
-        status = _status(store, found)
+        found = store.projects() if project is None else [store.project_by_name(project)]
+        told = [_status(store, each) for each in found]
     if as_json:
-        print_json(status)
+        print_json({"projects": told} if project is None else told[0])
+    elif told:
+        typer.echo("\n".join(line for status in told for line in _status_lines(status)))
     else:
-        typer.echo("\n".join(_status_lines(status)))
+        typer.echo("There is no project yet; import makes one.")
 
 
 @app.command("worker")

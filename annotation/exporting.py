@@ -13,6 +13,9 @@ from storage import ExportRow, Moment, Project, Split, Status, Store
 
 SPLITS: Final[Mapping[str, Split | None]] = {"all": None, "train": Split.POOL, "reserve": Split.RESERVE}
 
+MIXED_SPLITS: Final = (
+    "sentences to learn from and evaluation sentences are in one file, and CoNLL does not say which are which"
+)
 REFUSED_EXPORT = "refused"  # in the address of the Data page: the words of an export that could not be made
 _BLOCK_CHARACTERS = 64_000
 
@@ -88,6 +91,18 @@ def export_stream(store: Store, project: Project, options: ExportOptions) -> Ite
         _rows(store, project, options, moment), project, WriteOptions(options.scheme)
     )
     return _blocks(pieces)
+
+
+def mixes_splits(store: Store, project: Project, options: ExportOptions) -> bool:
+    """Whether evaluation sentences leave among the others, in a format that does not tell them apart."""
+    return options.format != "jsonl" and options.split == "all" and store.progress(project.id).reserve > 0
+
+
+def record_export(store: Store, project: Project, options: ExportOptions, by: int | None) -> None:
+    """Keep in the audit trail that sentences left, and who took them; None: somebody at the terminal."""
+    details = {"format": options.format, "include": sorted(options.include), "split": options.split}
+    state = options.snapshot or options.as_of
+    store.record(project.id, by, "exported", **details, **({"state": state} if state else {}))
 
 
 def _state(store: Store, project: Project, options: ExportOptions) -> tuple[Project, Moment | None]:

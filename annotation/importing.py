@@ -87,6 +87,7 @@ def import_files(
     scheme: str = "auto",
     reserve: float | None = None,
     annotator_id: int | None = None,
+    by: int | None = None,
     skip_bad: bool = False,
     add_labels: bool = False,
     pretokenized: bool = False,
@@ -94,7 +95,8 @@ def import_files(
 ) -> ImportReport:
     """Import files into a project, all or nothing.
 
-    `project` is an id, or the settings of a project that is created together with its sentences.
+    `project` is an id, or the settings of a project that is created together with its sentences. `annotator_id` is who
+    made the tags, `by` who imports them (None: somebody at the terminal).
     `reserve` is the share of sentences set aside for evaluation (default: the project's), chosen by a salted hash of
     the document, or of the near-duplicate group where there is no document or there are fewer than FEWEST_DOCUMENTS;
     with `use_as="evaluation"` all are.
@@ -137,7 +139,7 @@ def import_files(
     report = _report(project_id, readings, new, counts, labels_added, tuple(_examples(sentences, grouping)))
     if fraction > 0 and not report.reserved and not store.progress(project_id).reserve:
         report = replace(report, no_reserve=NO_RESERVE.format(share=fraction))
-    _record(store, annotator_id, report, use_as)
+    _record(store, by, report, use_as)
     return report
 
 
@@ -307,11 +309,11 @@ def _file_report(reading: Reading) -> FileReport:
     )
 
 
-def _record(store: Store, annotator_id: int | None, report: ImportReport, use_as: str) -> None:
+def _record(store: Store, by: int | None, report: ImportReport, use_as: str) -> None:
     """Keep the import in the audit trail; lists are cut short there."""
     store.record(
         report.project_id,
-        annotator_id,
+        by,
         "import",
         files=[file.name for file in report.files],
         use_as=use_as,

@@ -209,15 +209,21 @@ def test_an_export_is_a_file_with_what_was_asked_for(
     assert answer.text == "Asha B-PER\nyuko O\nMji0 O\n\n"
     everything = client.get(f"/api/export/{project.id}", params={"format": "jsonl", "include": "labelled,unlabelled"})
     assert len(everything.text.splitlines()) == 30
+    taken = [event for event in store.audit(project.id) if event.kind == "exported"]
+    assert [(event.annotator_id, event.details["format"]) for event in taken] == [
+        (asha.annotator.id, "conll"),
+        (asha.annotator.id, "jsonl"),
+    ]
 
 
 @pytest.mark.parametrize("query", ["format=xml", "include=everything", "split=test", "page=2"])
 def test_an_export_that_does_not_exist_is_refused(
-    client: TestClient, project: Project, asha: SignedIn, query: str
+    client: TestClient, store: Store, project: Project, asha: SignedIn, query: str
 ) -> None:
     client.cookies.set(COOKIE, asha.cookie)
     answer = client.get(f"/api/export/{project.id}?{query}")
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
+    assert "exported" not in [event.kind for event in store.audit(project.id)]
 
 
 def test_a_browser_that_asks_for_a_refused_export_is_led_to_the_page_that_says_why(

@@ -306,6 +306,9 @@ def test_the_commands_say_what_they_did(
     monkeypatch.setenv("MANER_DATABASE_URL", f"sqlite:///{tmp_path / 'first.db'}")
     assert main(["backup", str(tmp_path / "b.zip")]) == 0
     assert "2 projects, 36 sentences, 20 annotations, 0 checkpoints" in capsys.readouterr().out
+    assert main(["backup", str(tmp_path / "b.zip")]) == 1
+    assert "is there already and may be the only copy; name another file, or use --overwrite" in capsys.readouterr().err
+    assert main(["backup", str(tmp_path / "b.zip"), "--overwrite"]) == 0
     assert main(["restore", str(tmp_path / "b.zip")]) == 1
     assert "error: the database has projects already" in capsys.readouterr().err
     monkeypatch.setenv("MANER_DATABASE_URL", f"sqlite:///{tmp_path / 'new.db'}")

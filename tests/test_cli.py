@@ -157,6 +157,21 @@ def test_an_export_that_fails_leaves_the_old_file_and_no_other(home: Path, capsy
     assert sorted(path.name for path in home.iterdir()) == before
 
 
+def test_a_conll_file_of_both_splits_comes_with_a_note(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["import", "--project", "P", "--as", "gold", "--reserve", "0", "habari.conll"]) == 0
+    assert main(["export", "--project", "P", "nje.conll"]) == 0
+    assert capsys.readouterr().err == ""
+    Path("jaribio.conll").write_text("Juma B-PER\nalilala O\n")
+    assert main(["import", "--project", "P", "--as", "evaluation", "jaribio.conll"]) == 0
+    assert main(["export", "--project", "P", "-"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.endswith("Juma B-PER\nalilala O\n\n")
+    assert "CoNLL does not say which are which; --split train and --split reserve part them" in captured.err
+    for apart in (["--split", "train"], ["--split", "reserve"], ["--format", "jsonl"]):
+        assert main(["export", "--project", "P", "-", *apart]) == 0
+        assert capsys.readouterr().err == ""
+
+
 def test_an_export_to_nowhere_is_one_clear_sentence(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["import", "--project", "P", "habari.conll"]) == 0
     assert main(["export", "--project", "P", "hakuna/nje.conll"]) == 1
@@ -183,6 +198,18 @@ def test_status_counts_and_names_the_worker(home: Path, capsys: pytest.CaptureFi
     assert f"last run {run.id}: done with 2 sentences, F1 0.500, serves" in capsys.readouterr().out
 
 
+def test_status_without_a_name_tells_of_all_projects(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status"]) == 0
+    assert capsys.readouterr().out == "There is no project yet; import makes one.\n"
+    for name in ("P", "Q"):
+        assert main(["import", "--project", name, "habari.conll"]) == 0
+    capsys.readouterr()
+    assert main(["status"]) == 0
+    assert [line[0] for line in capsys.readouterr().out.splitlines() if line[0] != " "] == ["P", "Q"]
+    assert main(["status", "--json"]) == 0
+    assert [status["project"] for status in printed_json(capsys)["projects"]] == ["P", "Q"]
+
+
 def test_status_of_an_unknown_project_is_an_error(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "--project", "P", "--json"]) == 1
     captured = capsys.readouterr()
@@ -202,7 +229,7 @@ def test_simulate_refuses_settings_that_make_no_sense(home: Path, capsys: pytest
 
 
 @pytest.mark.parametrize(
-    "arguments", [["import", "habari.conll"], ["import", "--project", "P"], ["status"], ["fly"], ["status", "--jsn"]]
+    "arguments", [["import", "habari.conll"], ["import", "--project", "P"], ["export"], ["fly"], ["status", "--jsn"]]
 )
 def test_wrong_usage_exits_with_two(home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert main(arguments) == 2

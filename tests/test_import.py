@@ -450,9 +450,9 @@ def test_an_import_that_is_broken_off_while_it_saves_leaves_nothing(
 
 def test_an_import_leaves_an_audit_event(sqlite_store: Store, project_id: int) -> None:
     person = sqlite_store.annotator("Wanjiku")
-    import_files(sqlite_store, project_id, [source(GOOD)], use_as="gold", reserve=0, annotator_id=person.id)
+    import_files(sqlite_store, project_id, [source(GOOD)], use_as="gold", reserve=0, by=person.id)
     (event,) = [event for event in sqlite_store.audit(project_id) if event.kind == "import"]
-    assert event.annotator_id == person.id
+    assert event.annotator_id == person.id  # who imports, though the tags are of nobody who is named
     assert (event.details["files"], event.details["gold"]) == (["habari.txt"], 2)
 
 

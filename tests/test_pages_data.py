@@ -101,6 +101,17 @@ def test_the_export_link_holds_what_was_chosen(store: Store, project: Project) -
     assert link.proto.url == f"/api/export/{project.id}?format=jsonl&include=labelled%2Cskipped&split=all"
 
 
+def test_a_conll_export_says_that_it_does_not_mark_evaluation_sentences(store: Store, project: Project) -> None:
+    mixed = "CoNLL does not say which are which"
+    upload(data_page(store), "swa.conll", CONLL, "gold")
+    assert mixed not in said(data_page(store))
+    upload(data_page(store), "jaribio.conll", b"Neema B-PER\nameondoka O\n\n", "evaluation")
+    app = data_page(store)
+    assert mixed in said(app)
+    app.button_group(key="export_split").set_value("train").run()
+    assert mixed not in said(app)
+
+
 def script() -> AppTest:
     return AppTest.from_file(str(ROOT / "annotation" / "ui" / "main.py"), default_timeout=30)
 

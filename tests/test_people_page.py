@@ -6,6 +6,9 @@ from signed_in import SignedIn, sign_in
 from streamlit.testing.v1 import AppTest
 
 from annotation import accounts
+from annotation.exporting import ExportOptions, record_export
+from annotation.formats import SourceFile
+from annotation.importing import import_files
 from annotation.labels import make_labels
 from annotation.ui import session
 from storage import ListedName, NewSentence, Project, ProjectSettings, Role, Store
@@ -121,6 +124,23 @@ def test_what_leads_did_with_runs_names_and_snapshots_is_listed(
         "replaced the list of names: now 1",
         f"unpinned run {run.id}",
         f"pinned run {run.id}",
+    ]
+
+
+def test_what_came_in_and_what_left_is_listed_and_the_worker_is_no_terminal(
+    store: Store, project: Project, lead: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by = lead.annotator.id
+    import_files(store, project.id, [SourceFile("a.txt", b"Asha yuko.\n")], reserve=0, by=by)
+    record_export(store, project, ExportOptions(split="train"), by)
+    record_export(store, project, ExportOptions("jsonl", frozenset({"labelled", "skipped"})), None)
+    store.record(project.id, None, "retrain_refused", why="no labelled sentence has an entity yet")
+    events = opened(monkeypatch, lead).dataframe[-1].value
+    assert list(zip(events["Who"], events["What"], strict=True))[:4] == [
+        ("worker", "no training: no labelled sentence has an entity yet"),
+        ("terminal", "exported labelled, skipped sentences (all) as jsonl"),
+        ("Lead", "exported labelled sentences (train) as conll"),
+        ("Lead", "imported a.txt: 1 new"),
     ]
 
 

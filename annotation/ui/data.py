@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from annotation.exporting import REFUSED_EXPORT, ExportOptions, export_stream
+from annotation.exporting import MIXED_SPLITS, REFUSED_EXPORT, ExportOptions, export_stream, mixes_splits
 from annotation.formats import EXPORT_FORMATS, IMPORT_FORMATS, SourceFile
 from annotation.importing import ImportReport, UseAs, import_files
 from annotation.permissions import Action
@@ -200,6 +200,7 @@ def _run_import(
             format=format_name,
             use_as=use_as,
             annotator_id=None if use_as == "pool" else annotator_id,
+            by=annotator_id,
             skip_bad=skip_bad,
             add_labels=add_labels,
             pretokenized=pretokenized,
@@ -289,6 +290,10 @@ def _export(store: Store, project: Project) -> None:
         names = [snapshot.name for snapshot in current_store().snapshots(project.id)]
         state = st.selectbox("State", [_NOW, *names], key="export_state") if names else _NOW
         words = {"format": format_name, "include": ",".join(include), "split": split}
+        if mixes_splits(store, project, ExportOptions(format=format_name, split=split)):
+            st.caption(
+                f"{MIXED_SPLITS[0].upper()}{MIXED_SPLITS[1:]}: for two files, download one choice after the other."
+            )
         query = urlencode(words if state == _NOW else {**words, "snapshot": state})
         st.link_button(
             "Download",

@@ -29,6 +29,8 @@ _EVENTS = {
     "account_disabled": "disabled the account of {name}",
     "account_enabled": "let {name} sign in again",
     "administrator_changed": "changed whether {name} administrates: {administrator}",
+    "exported": "exported {include} sentences ({split}) as {format}",
+    "import": "imported {files}: {added} new",
     "invited": "made an invitation link: {role} {name}",
     "label_check_requested": "asked to look for label errors",
     "invitation_withdrawn": "took an invitation back",
@@ -36,6 +38,8 @@ _EVENTS = {
     "names_listed": "replaced the list of names: now {names}",
     "password_changed": "changed the password of {name}",
     "project_made": "made the project {name}",
+    "restored": "restored the backup of {made_at}",
+    "retrain_refused": "no training: {why}",
     "retrain_requested": "asked for a training",
     "final_training_requested": "released the evaluation sentences into a final training",
     "role_changed": "made {name} {now}, before: {before}",
@@ -49,6 +53,8 @@ _EVENTS = {
     "signed_out": "signed out",
     "snapshot_made": "made the snapshot {name}",
 }
+
+_NOBODY = {"retrain_refused": "worker"}  # who does it where that is no person; else somebody at the terminal
 
 
 def page() -> None:
@@ -273,7 +279,9 @@ def _events(events: Sequence[AuditEvent]) -> None:
     rows = [
         {
             "When": event.at,
-            "Who": "terminal" if event.annotator_id is None else cell(names[event.annotator_id]),
+            "Who": _NOBODY.get(event.kind, "terminal")
+            if event.annotator_id is None
+            else cell(names[event.annotator_id]),
             "What": cell(_in_words(event)),
         }
         for event in reversed(shown)

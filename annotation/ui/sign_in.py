@@ -8,7 +8,7 @@ from typing import Literal
 import streamlit as st
 
 from annotation.ui.account_form import form
-from annotation.ui.session import base_path, current_words, has_provider, identity_token
+from annotation.ui.session import base_path, current_words, has_provider, identity_token, known_person
 from annotation.ui.words import Words
 from storage import Annotator
 
@@ -37,7 +37,15 @@ def join_page() -> None:
         st.title(words["welcome"], anchor=False, text_alignment=_side(words))
         st.markdown(_ended(words, "about"), text_alignment=_side(words))
         name = "" if identity is None else str(st.user.get("name", ""))
-        form("join", base=base_path(), words=words, identity=identity, name=name)
+        here = known_person()
+        form(
+            "join",
+            base=base_path(),
+            words=words,
+            identity=identity,
+            name=name,
+            annotator_id=None if here is None else here.annotator.id,
+        )
         if identity is None and has_provider() and st.button(words["provider"], icon=":material/badge:"):
             st.login()
 

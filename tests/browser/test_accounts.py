@@ -106,6 +106,10 @@ def test_from_the_link_in_the_terminal_to_a_guest_who_labels_and_leaves(
     late = open_editor(invitation, locale="ar-EG")
     expect(late.page.get_by_role("alert")).to_contain_text("used already")
     expect(late.page.locator(".account")).to_have_attribute("dir", "rtl")
+    # It is how people come back: it leads to where they sign in.
+    late.page.get_by_role("button", name="تسجيل الدخول").click()
+    expect(late.page.get_by_label("كلمة المرور")).to_be_visible()
+    assert late.page.url.rstrip("/") == server.url
 
 
 def test_somebody_signed_in_with_a_project_joins_another_by_a_link(

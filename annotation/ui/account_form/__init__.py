@@ -28,7 +28,8 @@ _JOIN = f"""
 <label><span data-word="new_password"></span>
 <input name="password" type="password" autocomplete="new-password" minlength="{accounts.MIN_PASSWORD}"
 maxlength="{accounts.MAX_PASSWORD}" required><span class="hint" data-word="password_hint"></span></label>
-<button type="submit" data-word="join"></button><p class="error" role="alert"></p></form>
+<button type="submit" data-word="join"></button><p class="error" role="alert"></p>
+<button type="button" class="instead" data-word="sign_in" hidden></button></form>
 """
 _SIGN_OUT = """
 <form class="account out"><span dir="auto"></span>
@@ -61,8 +62,8 @@ def form(
     """Show the form "sign-in", "join" or "sign-out".
 
     `identity` is a token of account_routes.mint_identity for somebody whom an identity provider knows, `name` what to call
-    them; with `provider` signing out goes on at the identity provider. Before it, what of the work of `annotator_id` this
-    browser has not sent yet is told.
+    them; with `provider` signing out goes on at the identity provider. `annotator_id` is who is signed in: what of their work
+    this browser has not sent yet is told before they sign out, and where a link is no good nobody else is asked to sign in.
     """
     data = {
         "kind": kind,

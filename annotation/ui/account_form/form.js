@@ -100,7 +100,10 @@ export default function ({ parentElement, data }) {
       const fail = (problem) => {
         for (const place of ["label", "label + label", "button"]) show(place, false);
         say(problem);
+        // An old link is how many come back: they have an account by now. One that could only not be asked about stays.
+        if (problem instanceof Refusal && data.annotator === null) show(".instead", true);
       };
+      find(".instead").onclick = enter;
       if (!link) return fail(new Refusal(words.no_link));
       let invited = {};
       post(`${base}/api/invitation`, { invitation: link })
