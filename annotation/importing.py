@@ -169,21 +169,13 @@ def _read_all(
     progress("reading", 0, 0)
     for file in files:
         reading = read_file(file, format, options, lambda done, total: progress("reading", done, total))
-        if reading.errors and not skip_bad:
-            raise _with_count(reading.errors)
+        if not skip_bad:
+            reading.refuse_errors(", or import all but the bad sentences; nothing was imported")
         if not reading.sentences:
             remedy = str(reading.errors[0]) if reading.errors else "check that it is the right file"
             raise FormatError(reading.file, None, "holds no sentence that can be imported", remedy)
         readings.append(reading)
     return readings
-
-
-def _with_count(errors: Sequence[FormatError]) -> FormatError:
-    """The first error, saying how many more there are and that the rest can be imported without them."""
-    first = errors[0]
-    more = f" (and {len(errors) - 1} more like it)" if len(errors) > 1 else ""
-    remedy = f"{first.remedy}, or import all but the bad sentences; nothing was imported"
-    return FormatError(first.file, first.line, first.problem + more, remedy)
 
 
 def _refuse_untagged(readings: Sequence[Reading]) -> None:

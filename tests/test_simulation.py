@@ -25,7 +25,7 @@ from annotation.simulation import (
 )
 from annotation.simulation.annotator import noisy
 from annotation.tagging import Tools
-from maner_core.errors import InvalidConfig, InvalidInput, UnknownName
+from maner_core.errors import FormatError, InvalidConfig, InvalidInput, UnknownName
 from maner_core.spans import Span, spans_to_tags
 
 CONFIG = SimulationConfig(strategies=("random", "mnlp"), seeds=2, seed_size=50, batch=20, budget=90, stale=False)
@@ -238,6 +238,13 @@ def test_files_without_entities_are_refused(files: tuple[Path, Path], tmp_path: 
     plain = write_conll(tmp_path / "plain.conll", [["na", "ya"], ["wa", "kwa"]])
     with pytest.raises(InvalidInput, match="holds no labelled entity"):
         run((plain, files[1]), tmp_path / "out")
+
+
+def test_a_file_with_a_bad_sentence_is_refused_before_anything_runs(files: tuple[Path, Path], tmp_path: Path) -> None:
+    spoilt = tmp_path / "spoilt.conll"
+    spoilt.write_text(files[0].read_text(encoding="utf-8") + "\nAsha B-PER\nyuko\n", encoding="utf-8")
+    with pytest.raises(FormatError, match=r"spoilt\.conll:\d+"):
+        run((spoilt, files[1]), tmp_path / "out")
 
 
 def test_the_sizes_end_at_the_budget() -> None:

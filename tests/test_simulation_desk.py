@@ -118,6 +118,12 @@ def test_a_file_with_too_little_in_it_is_refused_with_what_is_needed() -> None:
         read_labelled(SourceFile("latin.conll", b"caf\xe9 O\n"))
 
 
+def test_a_file_with_a_bad_sentence_is_refused_not_shortened() -> None:
+    spoilt = conll(LABELLED) + b"Asha B-PER x\nyuko\n\nJuma\n\n"
+    with pytest.raises(FormatError, match=r"swa\.conll:\d+: .*more like it"):
+        read_labelled(SourceFile("swa.conll", spoilt))
+
+
 def test_a_projects_labels_are_measured_on_its_evaluation_sentences_where_there_are_enough(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     project = make_project(store, pool=150, reserve=30)

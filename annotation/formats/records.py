@@ -66,6 +66,14 @@ class Reading:
         problem, _, remedy = str(error).partition("; ")
         self.errors.append(FormatError(self.file, line, problem, remedy or "correct the line"))
 
+    def refuse_errors(self, otherwise: str = "") -> None:
+        """Raises the first of the errors, saying how many more there are and what could be done instead."""
+        if not self.errors:
+            return
+        first = self.errors[0]
+        more = f" (and {len(self.errors) - 1} more like it)" if len(self.errors) > 1 else ""
+        raise FormatError(first.file, first.line, first.problem + more, first.remedy + otherwise)
+
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:

@@ -34,15 +34,14 @@ def read_labelled(file: SourceFile) -> tuple[list[Labelled], list[Labelled]]:
     """The labelled sentences of a CoNLL or JSONL file in two parts, to label from and to measure on.
 
     Each sentence counts once. What the file calls an evaluation set is measured on, where that is enough; else a fifth. What
-    is nearly the same, or of one document where there are many, is in one part. Raises InvalidInput (FormatError for what
-    cannot be read) where too little is labelled.
+    is nearly the same, or of one document where there are many, is in one part. Raises InvalidInput where too little is
+    labelled, FormatError for the first sentence that cannot be read.
     """
     if len(file.data) > LARGEST_FILE * 2**20:
         raise InvalidInput(f"{file.name} is larger than {LARGEST_FILE} MB; take a part of it")
     reading = read_file(file)
+    reading.refuse_errors()
     labelled = [sentence for sentence in reading.sentences if sentence.gold is not None]
-    if not labelled and reading.errors:
-        raise reading.errors[0]
     return _enough(*_divide(labelled), file.name)
 
 

@@ -142,7 +142,9 @@ def _read(files: GoldSet, config: SimulationConfig) -> tuple[list[ReadSentence],
 
 
 def _gold_sentences(file: Path) -> list[ReadSentence]:
-    sentences = [sentence for sentence in read_file(file).sentences if sentence.gold is not None]
+    reading = read_file(file)
+    reading.refuse_errors()
+    sentences = [sentence for sentence in reading.sentences if sentence.gold is not None]
     if not any(sentence.gold for sentence in sentences):
         raise InvalidInput(f"{file} holds no labelled entity; a simulation needs files with gold tags")
     return sentences
