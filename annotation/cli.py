@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Never
 
 import typer
 
+from annotation.archive_cli import archive_command
 from annotation.backup_cli import backup_command, restore_command
 from annotation.final_cli import final_command
 from annotation.names_cli import names_command
@@ -41,6 +42,7 @@ app.add_typer(review)
 app.command("names")(names_command)
 app.command("backup")(backup_command)
 app.command("restore")(restore_command)
+app.command("archive")(archive_command)
 app.command("simulate")(simulate_command)
 app.command("final")(final_command)
 
@@ -280,6 +282,7 @@ def _status(store: "Store", project: "Project") -> dict[str, Any]:
     settings = project.settings
     return {
         "project": settings.name,
+        "archived": project.archived_at is not None,
         "language": settings.language,
         "labels": [label.name for label in settings.labels],
         **asdict(store.progress(project.id)),
@@ -309,7 +312,8 @@ def _run_fields(run: "Run") -> dict[str, Any]:
 
 def _status_lines(status: dict[str, Any]) -> Iterator[str]:
     """The status for people."""
-    yield f"{status['project']}: {status['sentences']:,} sentences, labels {', '.join(status['labels'])}"
+    archived = " (in the archive)" if status["archived"] else ""
+    yield f"{status['project']}{archived}: {status['sentences']:,} sentences, labels {', '.join(status['labels'])}"
     yield (
         f"  pool: {status['labelled']:,} labelled ({status['no_entity']:,} without a name), {status['skipped']:,} "
         f"skipped, {status['flagged']:,} flagged, {status['unlabelled_pool']:,} to go, {status['queued']:,} in the queue"

@@ -257,8 +257,9 @@ class Desk:
         """Lease `n` sentences for the places `position` + 1 ... of this person's work: every 5th from the reserve.
 
         Of the reserve first those that somebody else has labelled already; these also when enough are labelled.
+        None where the project has gone into the archive meanwhile.
         """
-        if n <= 0:
+        if n <= 0 or project.archived_at is not None:
             return []
         places = range(position + 1, position + 1 + n)
         still_wanted = max(EVALUATION_TARGET - evaluation_labelled, 0)

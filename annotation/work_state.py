@@ -28,6 +28,10 @@ class WorkState:
 def work_state(store: Store, project: Project) -> WorkState:
     """What happens to this project's labels now: changes nothing."""
     run = store.last_run(project.id)
+    if project.archived_at is not None:
+        return WorkState(
+            "off", "This project is in the archive: what you finish is saved, nothing new comes", None, run=run
+        )
     missing = until_training(store, project, run)
     if not store.workers(WORKER_SILENT_SECONDS):
         return WorkState("off", "No worker is running: labels are saved, training waits", missing, run=run)

@@ -176,7 +176,7 @@ class Worker:
     def _look(self, pulse: Pulse) -> bool:
         """One turn over all projects; whether there was anything to do."""
         try:
-            projects = self._store.projects()
+            projects = self._projects()
         except Exception:  # the database may be restarting
             log.exception("the projects could not be read")
             return False
@@ -185,6 +185,10 @@ class Worker:
             if not self._stop.is_set():
                 worked = self._attend(project, pulse) or worked
         return worked
+
+    def _projects(self) -> list[Project]:
+        """Those that are not in the archive."""
+        return [project for project in self._store.projects() if project.archived_at is None]
 
     def _attend(self, project: Project, pulse: Pulse) -> bool:
         """Run one round of the project if one is due; nothing that happens in it ends the worker."""
@@ -333,7 +337,7 @@ class Worker:
             pulse.go_on()
             if time.monotonic() - looked_at >= POLL_SECONDS:
                 looked_at = time.monotonic()
-                if any(self._round_due(other) for other in self._store.projects()):
+                if any(self._round_due(other) for other in self._projects()):
                     raise RunStopped("a training is due, which comes first")
 
         return still_wanted

@@ -88,6 +88,16 @@ def change(connection: Connection, project_id: int, settings: ProjectSettings, b
     return project(connection, project_id)
 
 
+def archive(connection: Connection, project_id: int, archived: bool, by: int | None) -> None:
+    """Put the project into the archive or take it out; NotFound."""
+    lock(connection, project_id)
+    if (project(connection, project_id).archived_at is not None) == archived:
+        return
+    at = now(connection) if archived else None
+    connection.execute(update(Projects).where(Projects.id == project_id).values(archived_at=at))
+    _workers.record(connection, project_id, by, "archived" if archived else "unarchived", {})
+
+
 def add_labels(connection: Connection, project_id: int, labels: Sequence[Label]) -> None:
     """Give the project those of these labels that it lacks by now; whatever else was changed meanwhile stays."""
     lock(connection, project_id)
@@ -200,13 +210,13 @@ def _project(connection: Connection, row: Row[tuple[object, ...]]) -> Project:
     )
     serving = connection.execute(SERVING, {"project_id": row.id}).one_or_none()
     run_id, pinned = (None, False) if serving is None else serving
-    return Project(row.id, settings, row.split_salt, run_id, row.created_at, pinned)
+    return Project(row.id, settings, row.split_salt, run_id, row.created_at, pinned, row.archived_at)
 
 
 def _refuse_taken_name(connection: Connection, name: str, own_id: int | None) -> None:
     owner = connection.execute(select(Projects.id).where(Projects.name == name)).scalar()
     if owner is not None and owner != own_id:
-        raise Refused(f"there is already a project named {name!r}; choose another name")
+        raise Refused(f"there is already a project named {name!r}, perhaps in the archive; choose another name")
 
 
 def _remove_labels(connection: Connection, project_id: int, names: set[str]) -> None:

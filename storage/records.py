@@ -114,7 +114,10 @@ class ProjectSettings:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project: its settings, the salt of its split hash, the run whose suggestions are shown and whether it is pinned."""
+    """A project: its settings, the salt of its split hash, the run whose suggestions are shown and whether it is pinned.
+
+    In the archive nothing of it changes but what was on its way: no sentence is handed out, nothing is trained.
+    """
 
     id: int
     settings: ProjectSettings
@@ -122,6 +125,7 @@ class Project:
     serving_run: int | None
     created_at: datetime
     pinned: bool = False  # no training replaces the serving run
+    archived_at: datetime | None = None  # since when it is in the archive; None: it is at work
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,10 @@ class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, NameStore, R
         self._database.write(_queue.reseat, project_id)
         return project
 
+    def archive_project(self, project_id: int, archived: bool = True, by: int | None = None) -> None:
+        """Put the project into the archive, where nothing is handed out or trained, or take it out again; NotFound."""
+        self._database.write(_projects.archive, project_id, archived, by)
+
     def project(self, project_id: int) -> Project:
         """The project; NotFound."""
         return self._database.read(_projects.project, project_id)
@@ -106,7 +110,7 @@ class Store(AccountStore, BackupStore, EvaluationStore, FinalStore, NameStore, R
         return self._database.read(_projects.project_by_name, name)
 
     def projects(self) -> list[Project]:
-        """All projects, oldest first."""
+        """All projects, also those in the archive, oldest first."""
         return self._database.read(_projects.projects)
 
     # People.

@@ -74,6 +74,7 @@ class Projects(Base):
     retrain_requested: Mapped[bool]
     check_requested: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    archived_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class Labels(Base):

@@ -210,6 +210,20 @@ def test_status_without_a_name_tells_of_all_projects(home: Path, capsys: pytest.
     assert [status["project"] for status in printed_json(capsys)["projects"]] == ["P", "Q"]
 
 
+def test_a_project_is_archived_and_taken_out_by_the_terminal(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["import", "--project", "P", "habari.conll"]) == 0
+    capsys.readouterr()
+    assert main(["archive", "--project", "P"]) == 0
+    assert main(["status"]) == 0
+    assert capsys.readouterr().out.startswith("P is in the archive.\nP (in the archive): 2 sentences")
+    assert main(["archive", "--project", "P", "--take-out"]) == 0
+    assert capsys.readouterr().out == "P is out of the archive.\n"
+    assert main(["status", "--project", "P", "--json"]) == 0
+    assert printed_json(capsys)["archived"] is False
+    assert main(["archive", "--project", "Q"]) == 1
+    assert "no project named 'Q'" in capsys.readouterr().err
+
+
 def test_status_of_an_unknown_project_is_an_error(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "--project", "P", "--json"]) == 1
     captured = capsys.readouterr()

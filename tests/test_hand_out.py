@@ -99,6 +99,9 @@ class Tab:
         return True
 
 
+ASKS = SyncRequest(1, "n", "another tab", (), (), 5)
+
+
 def splits(store: Store, ids: list[int]) -> list[Split]:
     return [store.sentence(sentence_id).split for sentence_id in ids]
 
@@ -125,6 +128,20 @@ def test_every_fifth_sentence_handed_to_a_person_is_an_evaluation_sentence(store
     assert [place for place, split in enumerate(splits(store, tab.labelled), 1) if split is Split.RESERVE] == [
         5, 10, 15, 20, 25, 30, 35, 40,
     ]  # fmt: skip
+
+
+def test_from_the_archive_nothing_new_is_handed_out_and_what_is_finished_is_saved(store: Store) -> None:
+    project = make_project(store, pool=60, reserve=10)
+    tab = Tab(Desk(store), project, store.annotator("Asha"), want=5)
+    held = [item.id for item in tab.sync().batch]
+    store.archive_project(project.id)
+    while tab.label_one():
+        pass
+    assert tab.labelled == held
+    assert store.done(project.id, tab.annotator.id) == 5
+    assert "in the archive" in Desk(store).sync(store.project(project.id), tab.annotator.id, ASKS).status.work.text
+    store.archive_project(project.id, archived=False)
+    assert tab.label_one()
 
 
 def test_the_order_of_evaluation_sentences_stays_when_more_are_imported(store: Store) -> None:

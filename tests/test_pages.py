@@ -253,6 +253,24 @@ def test_settings_are_saved_only_when_asked(store: Store, project: Project) -> N
     assert "Everything is saved" in shown(app)
 
 
+def test_a_lead_puts_a_project_into_the_archive_and_takes_it_out(store: Store, project: Project) -> None:
+    other = store.create_project(replace(project.settings, name="Mahakama"))
+    app = page("project", store).run()
+    assert "Archive" in [expander.label for expander in app.expander]
+    app.button(key="archive").click().run()
+    assert not app.exception
+    assert store.project(other.id).archived_at is not None  # it is the newest, so it was at work
+    assert app.text_input[0].value == project.settings.name
+    assert [button.label for button in app.button if button.key == f"unarchive_{other.id}"] == ["Take out"]
+    app.button(key="archive").click().run()  # and the last one
+    assert app.title[0].value == "New project"
+    assert "All projects are in the archive" in shown(page("dashboard", store).run())
+    app.button(key=f"unarchive_{other.id}").click().run()
+    assert not app.exception
+    assert store.project(other.id).archived_at is None
+    assert (app.text_input[0].value, app.query_params["project"]) == ("Mahakama", str(other.id))
+
+
 def test_the_form_gives_back_what_it_was_given(store: Store) -> None:
     settings = ProjectSettings(
         name="Zote", language="swa", direction="rtl", guidelines="**Majina** tu.", labels=make_labels(("PER", "DATE")),

@@ -138,6 +138,24 @@ def test_a_name_that_is_none_is_refused(sqlite_store: Store, name: str) -> None:
         sqlite_store.annotator(name)
 
 
+def test_a_project_goes_into_the_archive_and_comes_out_as_it_was(store: Store) -> None:
+    project, asha = new_project(store), store.annotator("Asha")
+    store.archive_project(project.id, by=asha.id)
+    store.archive_project(project.id, by=asha.id)  # somebody else may have been quicker
+    archived = store.project(project.id)
+    assert archived.archived_at is not None
+    assert replace(archived, archived_at=None) == project
+    assert store.projects() == [archived]
+    with pytest.raises(Refused, match="perhaps in the archive"):
+        new_project(store, project.settings.name)
+    store.archive_project(project.id, archived=False, by=asha.id)
+    assert store.project(project.id) == project
+    assert [(event.kind, event.annotator_id) for event in store.audit(project.id)] == [
+        ("archived", asha.id),
+        ("unarchived", asha.id),
+    ]
+
+
 def test_a_request_to_train_is_remembered_until_it_is_answered(store: Store) -> None:
     project = new_project(store)
     assert not store.retrain_requested(project.id)

@@ -76,6 +76,17 @@ def test_a_worker_trains_every_project_that_is_due_and_then_idles(store: Store, 
     assert [store.project(project.id).serving_run is not None for project in projects] == [True, True, False]
 
 
+def test_a_project_in_the_archive_is_not_trained(store: Store, home: Path) -> None:
+    project = make_project(store, name="swa", retrain_every=10)
+    label(store, project, 12)
+    store.archive_project(project.id)
+    worker(store, home).serve(once=True)
+    assert store.runs(project.id) == []
+    store.archive_project(project.id, archived=False)
+    worker(store, home).serve(once=True)
+    assert len(store.runs(project.id)) == 1
+
+
 def test_a_project_that_fails_does_not_hold_up_the_others(store: Store, home: Path) -> None:
     bad, good = (make_project(store, name=name, retrain_every=10) for name in ("bad", "good"))
     for project in (bad, good):

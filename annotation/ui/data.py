@@ -291,9 +291,8 @@ def _export(store: Store, project: Project) -> None:
         state = st.selectbox("State", [_NOW, *names], key="export_state") if names else _NOW
         words = {"format": format_name, "include": ",".join(include), "split": split}
         if mixes_splits(store, project, ExportOptions(format=format_name, split=split)):
-            st.caption(
-                f"{MIXED_SPLITS[0].upper()}{MIXED_SPLITS[1:]}: for two files, download one choice after the other."
-            )
+            first, second = (f"“{_SPLITS[name]}”" for name in ("train", "reserve"))
+            st.caption(f"{MIXED_SPLITS[0].upper()}{MIXED_SPLITS[1:]}: for two files take {first}, then {second}.")
         query = urlencode(words if state == _NOW else {**words, "snapshot": state})
         st.link_button(
             "Download",

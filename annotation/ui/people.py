@@ -29,6 +29,7 @@ _EVENTS = {
     "account_disabled": "disabled the account of {name}",
     "account_enabled": "let {name} sign in again",
     "administrator_changed": "changed whether {name} administrates: {administrator}",
+    "archived": "put the project into the archive",
     "exported": "exported {include} sentences ({split}) as {format}",
     "import": "imported {files}: {added} new",
     "invited": "made an invitation link: {role} {name}",
@@ -52,6 +53,7 @@ _EVENTS = {
     "signed_in": "signed in",
     "signed_out": "signed out",
     "snapshot_made": "made the snapshot {name}",
+    "unarchived": "took the project out of the archive",
 }
 
 _NOBODY = {"retrain_refused": "worker"}  # who does it where that is no person; else somebody at the terminal

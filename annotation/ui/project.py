@@ -16,6 +16,7 @@ from annotation.project_settings import checked
 from annotation.sampling import QUERY_STRATEGIES
 from annotation.starting import require_own
 from annotation.ui import navigation
+from annotation.ui.archive_section import archive_section
 from annotation.ui.session import allow, allows, choose_project, chosen_project, current_settings, current_store
 from annotation.ui.starting_field import starting_field
 from annotation.ui.strategies import STRATEGIES
@@ -56,6 +57,7 @@ def page() -> None:
     else:
         allow(Action.CHANGE_PROJECT, project.id)
         _existing_project(project)
+    archive_section(project)
 
 
 def _new_project(other: Project | None) -> None:

@@ -93,10 +93,21 @@ def allows(action: Action, project_id: int | None = None) -> bool:
 
 
 def visible_projects() -> dict[int, Project]:
-    """The projects the person at work has a part in, by id."""
+    """The projects the person at work has a part in, by id; not those in the archive."""
+    return {id_: project for id_, project in _projects(Action.LABEL).items() if project.archived_at is None}
+
+
+def archived_projects() -> dict[int, Project]:
+    """The projects in the archive that the person at work may take out, by id."""
+    return {
+        id_: project for id_, project in _projects(Action.CHANGE_PROJECT).items() if project.archived_at is not None
+    }
+
+
+def _projects(action: Action) -> dict[int, Project]:
     person = current_person()
     projects = current_store().projects()
-    return {project.id: project for project in projects if may(person, Action.LABEL, project.id)}
+    return {project.id: project for project in projects if may(person, action, project.id)}
 
 
 def chosen_project() -> Project | None:
@@ -122,10 +133,15 @@ def current_project(action: Action) -> Project:
 
         st.title("Welcome")
         if not allows(Action.CREATE_PROJECT):
-            st.write("You work in no project yet. Ask the lead of a project for an invitation link.")
+            st.write("You work in no project now. Ask the lead of a project for an invitation link.")
             st.stop()
-        st.write("There is no project yet. A project holds your labels, your sentences and your model.")
-        if st.button("Create the first project", type="primary", icon=":material/add:"):
+        if archived_projects():
+            st.write("All projects are in the archive. Take one out, or make a new one.")
+            begin, icon = "Go there", ":material/unarchive:"
+        else:
+            st.write("There is no project yet. A project holds your labels, your sentences and your model.")
+            begin, icon = "Create the first project", ":material/add:"
+        if st.button(begin, type="primary", icon=icon):
             navigation.go_to("project")
         st.stop()
     allow(action, project.id)
