@@ -136,6 +136,13 @@ def test_a_slightly_worse_tagger_is_no_reason_to_act() -> None:
     assert 0.05 < paired_bootstrap(before, after) < 1.0
 
 
+def test_three_sentences_read_worse_are_as_likely_as_three_coins() -> None:
+    before = np.array([[1, 1, 1]] * 100)
+    after = before.copy()
+    after[:3, 0] = 0
+    assert paired_bootstrap(before, after) == 1 / 8  # nearly every draw holds one of them
+
+
 def test_no_sentences_are_no_evidence() -> None:
     nothing = np.zeros((0, 3), np.int64)
     assert paired_bootstrap(nothing, nothing) == 1.0

@@ -27,7 +27,21 @@ def test_two_draws_of_two_sentences_give_the_interval_by_hand() -> None:
     """Only the first sentence differs: drawn 0, 1 or 2 times of 2 it adds 0, 1/2 or 1 to the F1, each with its chance."""
     before, after = np.array([[0, 1, 1], [1, 1, 1]]), np.array([[1, 1, 1], [1, 1, 1]])
     assert paired_difference(before, after, level=0.95) == (0.0, 1.0)
-    assert paired_difference(before, after, level=0.1) == (0.5, 0.5)
+    assert paired_difference(before, after, level=0.1) == (
+        0.0,
+        0.5,
+    )  # 1/2 by the draws, but one sentence proves nothing
+
+
+def test_fewer_than_six_differing_sentences_are_no_difference() -> None:
+    """All to one side: a sign test has 2 / 2 ** 5 = 0.06 for five of them and 0.03 for six, whatever the others are."""
+    before = np.array([[1, 1, 1]] * 40)
+    for n, least in ((5, 0.0), (6, 0.025)):
+        after = before.copy()
+        after[:n, 0] = 0
+        low, high = paired_difference(before, after)
+        assert low < -0.2
+        assert (high == 0.0) if n == 5 else (high <= -least)
 
 
 def test_without_sentences_there_is_no_difference_and_unlike_ones_are_refused() -> None:
