@@ -119,6 +119,8 @@ def train_command(
     names = [name.strip() for name in labels.split(",") if name.strip()] or corpus.labels
     if not names:
         raise InvalidInput(f"{train_file} holds no entity to learn; label some, or name the labels with --labels")
+    if unnamed := [label for label in corpus.labels if label not in names]:
+        raise InvalidInput(f"{train_file} has the label {unnamed[0]!r}, which --labels leaves out; name it there too")
 
     from maner_core.inference import Tagger
     from maner_core.processes import together
