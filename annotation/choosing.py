@@ -35,6 +35,7 @@ from annotation.sampling import (
 )
 from annotation.sampling.acquisition import REMEMBERED_ROUNDS
 from annotation.selection_log import drawn_order, log_of, select_by_names
+from annotation.span_scaling import span_scaling
 from annotation.stability import fixed_set
 from annotation.starting_places import StartingPlaces, log_of_places, may_choose, starting_places
 from annotation.tagging import LoadedTagger, QuickScorer, TaggerPrediction
@@ -116,6 +117,8 @@ class Chooser:
         log |= {"by_length": not self.labelled.opens_gate, "starting": log_of_places(starting)}
         cost = asdict(pool.arrays.cost) if pool.arrays is not None else None
         scored = {"scored": len(pool.read), "quick": self.comparison, "cost": cost}
+        scaling = span_scaling(self.store.suggested_work(self.project.id))
+        scored["span_scaling"] = None if scaling is None else asdict(scaling)
         return {**scored, "queued": queued, "selection": name, "selection_log": log}
 
     def score(self, pool: "ReadPool") -> None:

@@ -12,8 +12,10 @@ from annotation.blind import is_withheld
 from annotation.known_names import KnownNames, names_to_show
 from annotation.names import NameIndex
 from annotation.queue_filling import fill_pool, fill_reserve, queue_by_chance
+from annotation.span_scaling import scaling_of
 from annotation.sync_request import SyncRequest
 from annotation.work_state import WorkState, work_state
+from maner_core.calibration import SpanScaling
 from storage import (
     Annotation,
     HandOut,
@@ -179,6 +181,7 @@ class Desk:
         self._lock = threading.Lock()
         self._memos: dict[int, _Memo] = {}
         self._known_names = KnownNames(store, clock)
+        self._scalings: dict[int, SpanScaling | None] = {}  # by run, whose metrics do not change
 
     def sync(self, project: Project, annotator_id: int, request: SyncRequest) -> SyncAnswer:
         """Save the outbox, renew what is held, hand out up to `want` sentences. Raises NotFound if the project is gone."""
@@ -207,6 +210,7 @@ class Desk:
         names = self._known_names.index(project, at_once=bool(saved))
         refresh = request.refresh or (bool(kept) and request.names not in (None, names.version))
         again = store.held(project.id, request.client, annotator_id) if refresh else []
+        scaling = None if shown is None else self._scaling(shown)
         return SyncAnswer(
             seq=request.seq,
             nonce=request.nonce,
@@ -214,10 +218,12 @@ class Desk:
             rejects=tuple(rejects),
             batch=(
                 *(_returned_item(item, project) for item in returned if item.sentence.id not in held),
-                *(_batch_item(hand_out, project, shown, names) for hand_out in handed),
+                *(_batch_item(hand_out, project, shown, scaling, names) for hand_out in handed),
             ),
             refreshed=tuple(
-                _batch_item(hand_out, project, shown, names) for hand_out in again if hand_out.sentence.id in kept
+                _batch_item(hand_out, project, shown, scaling, names)
+                for hand_out in again
+                if hand_out.sentence.id in kept
             ),
             run=shown,
             names=names.version,
@@ -232,6 +238,11 @@ class Desk:
             ),
             earlier=self._earlier(project, annotator_id) if request.earlier else None,
         )
+
+    def _scaling(self, run_id: int) -> SpanScaling | None:
+        if run_id not in self._scalings:
+            self._scalings[run_id] = scaling_of(self.store.run(run_id).metrics)
+        return self._scalings[run_id]
 
     def _earlier(self, project: Project, annotator_id: int) -> tuple[BatchItem, ...]:
         """What this person did last, as it was shown to them: what waits for them anew is not among it."""
@@ -412,7 +423,10 @@ def _as_sent(annotation: Annotation) -> dict[str, object]:
     }
 
 
-def _batch_item(hand_out: HandOut, project: Project, shown_run: int | None, names: NameIndex) -> BatchItem:
+def _batch_item(
+    hand_out: HandOut, project: Project, shown_run: int | None, scaling: SpanScaling | None, names: NameIndex
+) -> BatchItem:
+    """The tagger's own confidence decides what is shown; beside it stands what that was found to be worth."""
     sentence, suggestion = hand_out.sentence, hand_out.suggestion
     shown = suggestion if suggestion is not None and suggestion.run_id == shown_run else None
     if is_withheld(project, sentence.id):
@@ -422,6 +436,9 @@ def _batch_item(hand_out: HandOut, project: Project, shown_run: int | None, name
         _plain_item(sentence, project),
         run=None if shown is None else shown.run_id,
         reason=hand_out.reason,
-        suggestions=tuple((span.start, span.end, span.label, span.confidence) for span in sure),
+        suggestions=tuple(
+            (span.start, span.end, span.label, span.confidence if scaling is None else scaling(span.confidence))
+            for span in sure
+        ),
         names=names_to_show(hand_out, project, names, None if shown is None else tuple(sure)),
     )

@@ -1,9 +1,11 @@
-"""Temperature scaling: chances that can be taken at their word, from predictions on sentences that were not trained on.
+"""Chances that can be taken at their word, from predictions on sentences that were not trained on; no tag changes.
 
-One number divides all logits, so no predicted tag changes. Guo, Pleiss, Sun, Weinberger: "On Calibration of Modern Neural
-Networks" (2017). No torch here.
+Of words, by temperature scaling: one number divides all logits. Guo, Pleiss, Sun, Weinberger: "On Calibration of Modern
+Neural Networks" (2017). Of whole names, by a curve of two numbers. Platt: "Probabilistic Outputs for Support Vector
+Machines" (1999). No torch here.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +20,11 @@ LOWEST, HIGHEST = 0.5, 5.0
 MIN_GAIN = 0.01
 """Share of the loss that a temperature must save to be used; below it 1 stays."""
 
+FEWEST_SPANS = 30
+"""Predicted names from which on the curve of their confidences is fitted."""
+
 _TINY = 1e-12
+_NEAREST = 1e-6  # to 0 or 1 that a confidence is taken for: there float32 has few numbers left
 _HALVINGS = 40
 
 Floats = NDArray[np.floating]
@@ -103,6 +109,48 @@ def expected_calibration_error(confidences: Floats, right: NDArray[np.bool_], bi
     place = np.clip(np.ceil(confidences * bins).astype(np.intp) - 1, 0, bins - 1)
     gaps = np.bincount(place, weights=confidences - right, minlength=bins)
     return float(np.abs(gaps).sum() / len(confidences))
+
+
+@dataclass(frozen=True, slots=True)
+class SpanScaling:
+    """What the confidence in a name is worth: of names that get c, the share sigmoid(slope * logit(c) + intercept) is right."""
+
+    slope: float
+    intercept: float
+    spans: int
+    """How many predicted names it was fitted on."""
+
+    def __call__(self, confidence: float) -> float:
+        """The chance, 0 to 1, that a name with this confidence is right; never less for more."""
+        value = self.slope * float(_logit(np.array(confidence))) + self.intercept
+        return (1 + math.tanh(value / 2)) / 2  # the sigmoid, which overflows nowhere in this form
+
+
+def fit_span_scaling(confidences: Floats, right: NDArray[np.bool_]) -> SpanScaling | None:
+    """The curve for names of which is known whether they are right; confidences, right: (n,).
+
+    Its aims are those of Platt, (n_right + 1) / (n_right + 2) and 1 / (n_wrong + 2), so that a few names, all of them right,
+    promise nothing. Where surer names are not more often right, all are worth the same. None for fewer than FEWEST_SPANS.
+    """
+    if len(right) < FEWEST_SPANS:
+        return None
+    from sklearn.linear_model import LogisticRegression  # imported here because it takes a second
+
+    n_right = int(right.sum())
+    aims = np.where(right, (n_right + 1) / (n_right + 2), 1 / (len(right) - n_right + 2))
+    # A soft aim is both outcomes, each weighted by its chance.
+    logits, both = np.tile(_logit(confidences), 2)[:, None], np.repeat([1, 0], len(right))
+    fitted = LogisticRegression(C=1e6).fit(logits, both, sample_weight=np.concatenate([aims, 1 - aims]))
+    slope, intercept = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+    if slope <= 0:
+        slope, intercept = 0.0, float(_logit(aims.mean()))
+    return SpanScaling(slope, intercept, len(right))
+
+
+def _logit(chances: Floats) -> NDArray[np.float64]:
+    bounded = np.clip(chances.astype(np.float64), _NEAREST, 1 - _NEAREST)
+    logits: NDArray[np.float64] = np.log(bounded / (1 - bounded))
+    return logits
 
 
 def fold_numbers(n_sentences: int, folds: int, rng: np.random.Generator) -> NDArray[np.intp]:

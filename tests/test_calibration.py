@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from maner_core.calibration import (
+    FEWEST_SPANS,
     Calibration,
+    SpanScaling,
     apply_temperature,
     calibrate,
     expected_calibration_error,
+    fit_span_scaling,
     fit_temperature,
     fold_numbers,
     negative_log_likelihood,
@@ -155,3 +158,55 @@ def test_fewer_sentences_than_folds_make_as_many_folds_as_sentences(tmp_path: Pa
     assert report.calibration is not None
     assert report.calibration.folds == 2
     assert train(SENTENCES[:1], SPANS[:1], LABELS, config, tmp_path / "one").calibration is None
+
+
+# Whole names.
+
+
+def test_the_curve_that_made_names_right_is_found_again() -> None:
+    made = SpanScaling(0.4, -0.5, 0)
+    rng = np.random.default_rng(5)
+    confidences = 1 / (1 + np.exp(-rng.uniform(0, 10, 5000)))
+    right = rng.random(5000) < [made(confidence) for confidence in confidences]
+    found = fit_span_scaling(confidences, right)
+    assert found is not None
+    assert found.slope == pytest.approx(0.4, abs=0.05)
+    assert found.intercept == pytest.approx(-0.5, abs=0.15)
+    assert found.spans == 5000
+
+
+def test_what_one_confidence_is_worth_by_hand() -> None:
+    """Of 80 names with 0.9 sixty are right: Platt aims at 61/62 for these and at 1/22 for the others."""
+    found = fit_span_scaling(np.full(80, 0.9), np.arange(80) < 60)
+    assert found is not None
+    assert found(0.9) == pytest.approx((60 * 61 / 62 + 20 / 22) / 80, abs=1e-3)
+
+
+def test_names_that_were_all_right_promise_nothing() -> None:
+    found = fit_span_scaling(np.full(80, 0.9), np.ones(80, np.bool_))
+    assert found is not None
+    assert found(0.9) == pytest.approx(81 / 82, abs=1e-3)
+
+
+def test_a_curve_wants_enough_names() -> None:
+    confidences = np.linspace(0.5, 0.99, FEWEST_SPANS)
+    right = confidences > 0.8
+    assert fit_span_scaling(confidences, right) is not None
+    assert fit_span_scaling(confidences[1:], right[1:]) is None
+    assert fit_span_scaling(np.zeros(0), np.zeros(0, np.bool_)) is None
+
+
+def test_where_surer_names_are_rather_wrong_all_are_worth_the_same() -> None:
+    confidences = np.linspace(0.5, 0.99, 80)
+    right = np.arange(80) < 20
+    found = fit_span_scaling(confidences, right)
+    assert found is not None
+    worth = (20 * 21 / 22 + 60 / 62) / 80
+    assert [found(0.5), found(0.99)] == pytest.approx([worth, worth])
+
+
+@given(st.floats(0.001, 5), st.floats(-10, 10), st.lists(st.floats(0, 1), min_size=2, max_size=2))
+def test_a_surer_name_stays_the_surer_one(slope: float, intercept: float, two: list[float]) -> None:
+    scaling = SpanScaling(slope, intercept, 100)
+    low, high = (scaling(confidence) for confidence in sorted(two))
+    assert 0 <= low <= high <= 1

@@ -21,6 +21,7 @@ from annotation.ui.session import allow, allows, choose_project, chosen_project,
 from annotation.ui.starting_field import starting_field
 from annotation.ui.strategies import STRATEGIES
 from annotation.ui.text import plain
+from maner_core.calibration import FEWEST_SPANS
 from maner_core.config import ADAPTATIONS, PRESETS
 from maner_core.encoding import INPUT_SCHEMES
 from maner_core.errors import ManerError
@@ -238,6 +239,8 @@ def _suggestions(settings: ProjectSettings, start: ProjectSettings, key: str) ->
         step=5,
         format="%d %%",
         key=f"threshold_{key}",
+        help=f"By its own reckoning, which is mostly too sure. From {FEWEST_SPANS} judged names on people see beside each one "
+        "how often such names were right so far",
     )
     blind = left.slider(
         "Withhold them from this share of the sentences",

@@ -164,6 +164,11 @@ def _facts(run: Run, metrics: Mapping[str, Any], on_all: bool, frozen: Sequence[
         )
     if run.metrics.get("quick"):
         lines.append(f"**Chosen** {in_words(run.metrics['quick'])}")
+    if scaling := run.metrics.get("span_scaling"):
+        spans = counted(scaling["spans"], "suggested name")
+        lines.append(
+            f"**Confidence** of its suggestions: how often such names were right, by {spans} that people had judged"
+        )
     lines.append(f"**Why** {plain(run.failure or run.message)}")
     st.markdown("\n".join(f"- {line}" for line in lines))
 
