@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from signed_in import sign_in
 
 from annotation import accounts
@@ -110,6 +110,26 @@ def test_from_the_link_in_the_terminal_to_a_guest_who_labels_and_leaves(
     late.page.get_by_role("button", name="تسجيل الدخول").click()
     expect(late.page.get_by_label("كلمة المرور")).to_be_visible()
     assert late.page.url.rstrip("/") == server.url
+
+
+def test_a_name_typed_while_the_link_is_asked_about_stays(
+    server: Server, store: Store, open_editor: OpenEditor
+) -> None:
+    [project] = store.projects()
+    lead = sign_in(store, "Lead", Role.LEAD, project.id)
+    token, _ = accounts.invite(store, store.person(lead.annotator.id), project.id, Role.ANNOTATOR)
+    page = open_editor(server.url).page
+    held: list[Route] = []
+    page.route("**/api/invitation", lambda route: held.append(route))
+    with page.expect_request("**/api/invitation"):
+        page.goto(f"{server.url}/join#{token}")
+    page.get_by_label("Your name").fill("Juma")
+    page.get_by_label("Choose a password").fill(PASSWORD)
+    [asked] = held
+    asked.continue_()
+    expect(page.get_by_role("button", name="Join")).to_be_enabled()
+    expect(page.get_by_label("Your name")).to_have_value("Juma")
+    expect(page.get_by_label("Choose a password")).to_be_focused()
 
 
 def test_somebody_signed_in_with_a_project_joins_another_by_a_link(

@@ -117,11 +117,14 @@ export default function ({ parentElement, data }) {
           show("label + label", !invited.as && !identity);
           field("name").required = !invited.as;
           field("password").required = !invited.as && !identity;
-          field("name").value = invited.name || data.name || "";
+          // What somebody has begun to type while the answer was on its way stays.
+          field("name").value = invited.name || field("name").value || data.name;
           field("name").readOnly = Boolean(invited.name);
           if (invited.as) button.textContent = words.join_as.replace("{name}", invited.as);
           button.disabled = false;
-          if (!invited.as) field(invited.name && !identity ? "password" : "name").focus();
+          if (!invited.as && !form.contains(document.activeElement)) {
+            field(invited.name && !identity ? "password" : "name").focus();
+          }
         })
         .catch(fail);
       form.onsubmit = (event) => {
