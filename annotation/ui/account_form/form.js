@@ -49,7 +49,8 @@ export default function ({ parentElement, data }) {
     if (target) target.hidden = !visible;
   };
   const say = (problem) => {
-    error.textContent = problem instanceof Refusal ? problem.message : words.offline;
+    const said = problem instanceof Refusal ? problem.message : words.offline;
+    error.textContent = said.charAt(0).toUpperCase() + said.slice(1);
   };
   const go = async (work) => {
     button.disabled = true;
