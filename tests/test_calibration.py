@@ -209,4 +209,5 @@ def test_where_surer_names_are_rather_wrong_all_are_worth_the_same() -> None:
 def test_a_surer_name_stays_the_surer_one(slope: float, intercept: float, two: list[float]) -> None:
     scaling = SpanScaling(slope, intercept, 100)
     low, high = (scaling(confidence) for confidence in sorted(two))
-    assert 0 <= low <= high <= 1
+    assert 0 <= low <= high + 1e-12  # the logarithm of neighbouring numbers may be rounded either way
+    assert high <= 1
