@@ -131,7 +131,7 @@ def export_command(
         found = store.project_by_name(project)
         pieces = export_stream(store, found, options)
         record_export(store, found, options, by=None)
-        if mixes_splits(store, found, options):
+        if mixes_splits(store.progress(found.id), options):
             typer.echo(f"note: {MIXED_SPLITS}; --split train and --split reserve part them.", err=True)
         if str(out) == "-":
             for piece in pieces:

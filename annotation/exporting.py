@@ -9,7 +9,7 @@ from annotation.formats.records import LABELLED, STATUSES, UNLABELLED
 from annotation.formats.schemes import SCHEMES
 from annotation.snapshots import as_it_was, parse_time
 from maner_core.errors import InvalidInput, UnknownName
-from storage import ExportRow, Moment, Project, Split, Status, Store
+from storage import ExportRow, Moment, Progress, Project, Split, Status, Store
 
 SPLITS: Final[Mapping[str, Split | None]] = {"all": None, "train": Split.POOL, "reserve": Split.RESERVE}
 
@@ -93,9 +93,10 @@ def export_stream(store: Store, project: Project, options: ExportOptions) -> Ite
     return _blocks(pieces)
 
 
-def mixes_splits(store: Store, project: Project, options: ExportOptions) -> bool:
-    """Whether evaluation sentences leave among the others, in a format that does not tell them apart."""
-    return options.format != "jsonl" and options.split == "all" and store.progress(project.id).reserve > 0
+def mixes_splits(progress: Progress, options: ExportOptions) -> bool:
+    """Whether evaluation sentences of a project leave among the others, in a format that does not tell them apart."""
+    leaving = progress.reserve if UNLABELLED in options.include else progress.evaluation_labelled
+    return options.format != "jsonl" and options.split == "all" and leaving > 0
 
 
 def record_export(store: Store, project: Project, options: ExportOptions, by: int | None) -> None:

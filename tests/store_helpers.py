@@ -1,7 +1,7 @@
 """Small projects for the tests of the store, and SQL past it."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -9,20 +9,27 @@ from sqlalchemy import create_engine, event, text
 
 from maner_core.spans import Span
 from storage import (
+    Account,
     Annotation,
     AnnotationDraft,
+    Invitation,
     Label,
+    NewAccount,
     NewSentence,
     Origin,
     Project,
     ProjectSettings,
     QueueItem,
+    Role,
     Split,
     Status,
     Store,
 )
 
 LABELS = (Label("PER", "#d62728", "1"), Label("LOC", "#1f77b4", "2"), Label("ORG", "#2ca02c", "3", "organisations"))
+
+DAY = 24 * 3600.0
+LONG_AGO = datetime.now(UTC) - timedelta(days=1)
 
 
 class RawDatabase:
@@ -47,6 +54,16 @@ class RawDatabase:
 def new_project(store: Store, name: str = "demo", **settings: Any) -> Project:
     """A project with three labels."""
     return store.create_project(ProjectSettings(name=name, labels=LABELS, **settings))
+
+
+def new_account(store: Store, name: str = "Asha", administrator: bool = False) -> Account:
+    """An account that a password opens."""
+    return store.create_account(NewAccount(name, password_hash=f"hash of {name}"), administrator)
+
+
+def invite(store: Store, project: Project, token: str = "t", **fields: object) -> Invitation:
+    """An invitation to label in the project."""
+    return store.invite(token, project.id, Role.ANNOTATOR, **fields)  # type: ignore[arg-type]
 
 
 def add(store: Store, project: Project, *sentences: str | NewSentence) -> list[int]:

@@ -11,9 +11,9 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from store_helpers import new_project
+from store_helpers import add_reserve, new_project
 
-from annotation.exporting import ExportOptions, export, export_stream
+from annotation.exporting import ExportOptions, export, export_stream, mixes_splits
 from annotation.formats import SourceFile
 from annotation.importing import import_files
 from maner_core.errors import InvalidInput, NotFound, UnknownName
@@ -250,3 +250,13 @@ def test_what_the_store_holds_survives_export_and_import(
     assert stored[second.id] == stored[first.id] == [(sentence.tokens, sentence.gold) for sentence in sentences]
     if format != "jsonl":
         assert text(sqlite_store, second, format) == exported
+
+
+def test_only_evaluation_sentences_that_leave_with_the_others_are_told_of(sqlite_store: Store) -> None:
+    project = new_project(sqlite_store)
+    add_reserve(sqlite_store, project, 3)  # nobody has labelled them
+    progress = sqlite_store.progress(project.id)
+    assert not mixes_splits(progress, ExportOptions())
+    assert mixes_splits(progress, ExportOptions(include=frozenset({"labelled", "unlabelled"})))
+    assert not mixes_splits(progress, ExportOptions("jsonl", frozenset({"labelled", "unlabelled"})))
+    assert not mixes_splits(progress, ExportOptions(include=frozenset({"unlabelled"}), split="train"))

@@ -4,28 +4,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from store_helpers import RawDatabase, add_pool, draft, new_project, queue, save
+from store_helpers import DAY, LONG_AGO, RawDatabase, add_pool, draft, invite, new_account, new_project, queue, save
 
 from maner_core.errors import InvalidInput, NotFound, Refused
-from storage import Account, Invitation, NewAccount, Project, Role, Split, Store
-
-DAY = 24 * 3600.0
-LONG_AGO = datetime.now(UTC) - timedelta(days=1)
-
-
-def make(store: Store, name: str = "Asha", administrator: bool = False) -> Account:
-    return store.create_account(NewAccount(name, password_hash=f"hash of {name}"), administrator)
-
-
-def invite(store: Store, project: Project, token: str = "t", **fields: object) -> Invitation:
-    return store.invite(token, project.id, Role.ANNOTATOR, **fields)  # type: ignore[arg-type]
-
+from storage import NewAccount, Role, Split, Store
 
 # Accounts.
 
 
 def test_an_account_is_found_by_any_spelling_of_its_name(store: Store) -> None:
-    account = make(store)
+    account = new_account(store)
     assert (account.name, account.administrator, account.disabled, account.has_password) == ("Asha", False, False, True)
     assert store.account_of("  ASHA ") == store.account(account.annotator_id) == account
     assert store.accounts() == [account]
@@ -46,9 +34,9 @@ def test_without_an_account_there_is_nothing_to_check_a_password_against(store: 
 
 
 def test_a_name_belongs_to_one_account(store: Store) -> None:
-    make(store)
+    new_account(store)
     with pytest.raises(Refused, match="'Asha' is taken"):
-        make(store, "asha")
+        new_account(store, "asha")
     with pytest.raises(Refused, match="'Asha' is taken"):
         store.create_account(NewAccount("Asha", "x"), take_over=True)
 
@@ -56,7 +44,7 @@ def test_a_name_belongs_to_one_account(store: Store) -> None:
 def test_the_name_of_somebody_who_worked_without_an_account_is_not_for_everybody(store: Store) -> None:
     juma = store.annotator("Juma")
     with pytest.raises(Refused, match="taken"):
-        make(store, "Juma")
+        new_account(store, "Juma")
     account = store.create_account(NewAccount("juma", "x"), take_over=True)
     assert (account.annotator_id, account.name) == (juma.id, "Juma")
 
@@ -77,11 +65,11 @@ def test_an_account_needs_a_way_in(store: Store) -> None:
 
 
 def test_the_last_administrator_stays(store: Store) -> None:
-    asha = make(store, administrator=True)
+    asha = new_account(store, administrator=True)
     for attempt in (store.set_disabled, lambda id_, _: store.set_administrator(id_, False)):
         with pytest.raises(Refused, match="nobody else"):
             attempt(asha.annotator_id, True)
-    juma = make(store, "Juma", administrator=True)
+    juma = new_account(store, "Juma", administrator=True)
     store.set_disabled(juma.annotator_id, True)
     with pytest.raises(Refused, match="nobody else"):
         store.set_administrator(asha.annotator_id, False)
@@ -92,7 +80,7 @@ def test_the_last_administrator_stays(store: Store) -> None:
 
 def test_the_last_lead_of_a_project_stays_its_lead(store: Store) -> None:
     project, other = new_project(store), new_project(store, "other")
-    asha, juma = make(store).annotator_id, make(store, "Juma").annotator_id
+    asha, juma = new_account(store).annotator_id, new_account(store, "Juma").annotator_id
     store.set_role(project.id, asha, Role.LEAD)
     store.set_role(other.id, juma, Role.LEAD)
     store.set_role(project.id, store.annotator("Nobody").id, Role.LEAD)  # cannot sign in
@@ -110,7 +98,7 @@ def test_the_last_lead_of_a_project_stays_its_lead(store: Store) -> None:
 
 def test_a_disabled_account_is_out_at_once_and_can_come_back(store: Store) -> None:
     project = new_project(store)
-    asha = make(store)
+    asha = new_account(store)
     store.set_role(project.id, asha.annotator_id, Role.LEAD)
     queue(store, project, add_pool(store, project, 3))
     store.claim(project.id, asha.annotator_id, "tab", Split.POOL, 2)
@@ -134,7 +122,7 @@ def test_a_disabled_account_is_out_at_once_and_can_come_back(store: Store) -> No
 
 def test_a_role_is_given_changed_and_taken_away(store: Store) -> None:
     one, two = new_project(store, "one"), new_project(store, "two")
-    asha = make(store)
+    asha = new_account(store)
     store.set_role(one.id, asha.annotator_id, Role.ANNOTATOR)
     store.set_role(two.id, asha.annotator_id, Role.LEAD)
     store.set_role(one.id, asha.annotator_id, Role.CURATOR)
@@ -147,13 +135,13 @@ def test_a_role_is_given_changed_and_taken_away(store: Store) -> None:
 def test_a_role_needs_a_project_and_a_person(store: Store) -> None:
     project = new_project(store)
     with pytest.raises(NotFound, match="project 99"):
-        store.set_role(99, make(store).annotator_id, Role.LEAD)
+        store.set_role(99, new_account(store).annotator_id, Role.LEAD)
     with pytest.raises(NotFound, match="annotator 99"):
         store.set_role(project.id, 99, Role.LEAD)
 
 
 def test_whoever_makes_a_project_leads_it(store: Store) -> None:
-    asha = make(store)
+    asha = new_account(store)
     project = store.create_project(new_project(store, "other").settings.__class__(name="mine"), by=asha.annotator_id)
     assert store.person(asha.annotator_id).roles == {project.id: Role.LEAD}
 
@@ -169,7 +157,7 @@ def test_a_role_without_an_account_counts_for_nothing(store: Store) -> None:
 
 def test_members_are_those_with_a_role_or_work_and_what_they_did(store: Store) -> None:
     project, other = new_project(store), new_project(store, "other")
-    asha, juma = make(store), make(store, "Juma", administrator=True)
+    asha, juma = new_account(store), new_account(store, "Juma", administrator=True)
     neema = store.annotator("Neema")
     store.set_role(project.id, asha.annotator_id, Role.ANNOTATOR)
     first, second, third = add_pool(store, project, 3)
@@ -216,7 +204,7 @@ def test_a_language_is_remembered(store: Store) -> None:
 
 
 def test_a_session_is_its_person_until_it_ends(store: Store) -> None:
-    asha = make(store)
+    asha = new_account(store)
     store.start_session("s", asha.annotator_id, DAY)
     person = store.session_person("s", DAY, DAY)
     assert person is not None
@@ -228,7 +216,7 @@ def test_a_session_is_its_person_until_it_ends(store: Store) -> None:
 
 
 def test_a_session_ends_after_a_time_unseen_and_after_a_time_at_all(store: Store, raw: RawDatabase) -> None:
-    asha = make(store)
+    asha = new_account(store)
     store.start_session("s", asha.annotator_id, DAY)
     raw.execute("UPDATE sessions SET created_at = :at, seen_at = :at", at="2026-01-01 00:00:00+00")
     forever = 1e9
@@ -238,7 +226,7 @@ def test_a_session_ends_after_a_time_unseen_and_after_a_time_at_all(store: Store
 
 
 def test_being_here_is_noted_once_a_minute(store: Store, raw: RawDatabase) -> None:
-    asha = make(store)
+    asha = new_account(store)
     store.start_session("s", asha.annotator_id, DAY)
     seen = store.account(asha.annotator_id).seen_at
     assert seen is not None
@@ -253,7 +241,7 @@ def test_being_here_is_noted_once_a_minute(store: Store, raw: RawDatabase) -> No
 
 
 def test_old_sessions_are_forgotten_when_a_new_one_starts(store: Store, raw: RawDatabase) -> None:
-    asha = make(store)
+    asha = new_account(store)
     store.start_session("old", asha.annotator_id, DAY)
     raw.execute("UPDATE sessions SET created_at = :at", at="2026-01-01 00:00:00+00")
     store.start_session("new", asha.annotator_id, DAY)
@@ -262,7 +250,7 @@ def test_old_sessions_are_forgotten_when_a_new_one_starts(store: Store, raw: Raw
 
 def test_the_last_session_gives_back_what_was_leased(store: Store) -> None:
     project = new_project(store)
-    asha = make(store)
+    asha = new_account(store)
     queue(store, project, add_pool(store, project, 3))
     store.claim(project.id, asha.annotator_id, "tab", Split.POOL, 2)
     store.start_session("one", asha.annotator_id, DAY)
@@ -274,7 +262,7 @@ def test_the_last_session_gives_back_what_was_leased(store: Store) -> None:
 
 
 def test_a_new_password_ends_the_other_sessions(store: Store) -> None:
-    asha, juma = make(store), make(store, "Juma")
+    asha, juma = new_account(store), new_account(store, "Juma")
     for token, account in (("here", asha), ("there", asha), ("his", juma)):
         store.start_session(token, account.annotator_id, DAY)
     store.set_password(asha.annotator_id, "new", by=asha.annotator_id, keep="here")
@@ -289,7 +277,7 @@ def test_a_new_password_ends_the_other_sessions(store: Store) -> None:
 
 
 def test_a_person_can_be_signed_out_everywhere_else(store: Store) -> None:
-    asha = make(store)
+    asha = new_account(store)
     for token in ("here", "there", "elsewhere"):
         store.start_session(token, asha.annotator_id, DAY)
     assert store.end_other_sessions(asha.annotator_id, keep="here") == 2
@@ -354,7 +342,7 @@ def test_of_tries_at_the_same_time_one_is_looked_at(store: Store, raw: RawDataba
 
 def test_what_was_done_to_accounts_is_on_record(store: Store) -> None:
     project = new_project(store)
-    asha = make(store, administrator=True)
+    asha = new_account(store, administrator=True)
     by = asha.annotator_id
     invitation = invite(store, project, by=by)
     juma = store.accept_invitation("t", NewAccount("Juma", "x")).annotator_id

@@ -2,29 +2,17 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import pytest
-from store_helpers import RawDatabase, new_project
+from store_helpers import RawDatabase, invite, new_account, new_project
 
 from maner_core.errors import ManerError, NotFound, Refused
-from storage import Account, Invitation, NewAccount, Project, Role, Store
-
-DAY = 24 * 3600.0
-LONG_AGO = datetime.now(UTC) - timedelta(days=1)
-
-
-def make(store: Store, name: str = "Asha", administrator: bool = False) -> Account:
-    return store.create_account(NewAccount(name, password_hash=f"hash of {name}"), administrator)
-
-
-def invite(store: Store, project: Project, token: str = "t", **fields: object) -> Invitation:
-    return store.invite(token, project.id, Role.ANNOTATOR, **fields)  # type: ignore[arg-type]
+from storage import NewAccount, Role, Store
 
 
 def test_an_invitation_makes_a_member_once(store: Store) -> None:
     project = new_project(store)
-    lead = make(store)
+    lead = new_account(store)
     made = invite(store, project, by=lead.annotator_id)
     assert (made.project, made.role, made.invited_by) == ("demo", Role.ANNOTATOR, "Asha")
     assert store.invitation("t") == made
@@ -44,7 +32,7 @@ def test_a_named_link_hands_out_no_part_in_a_project_that_the_inviter_does_not_l
     asha = store.annotator("Asha")
     one = store.create_project(replace(new_project(store).settings, name="one"), by=asha.id)
     other = store.create_project(replace(one.settings, name="other"), by=asha.id)
-    boss, bob = make(store, "Boss", administrator=True), make(store, "Bob")
+    boss, bob = new_account(store, "Boss", administrator=True), new_account(store, "Bob")
     store.set_role(one.id, bob.annotator_id, Role.LEAD)
     with pytest.raises(Refused, match="'Asha' has a part in other projects too"):
         invite(store, one, name="asha", by=bob.annotator_id)
@@ -61,9 +49,9 @@ def test_a_named_link_hands_out_no_part_in_a_project_that_the_inviter_does_not_l
 
 def test_a_link_ends_with_the_right_to_make_it(store: Store) -> None:
     project, other = new_project(store), new_project(store, "other")
-    make(store, "Root", administrator=True)
-    bob = make(store, "Bob", administrator=True).annotator_id
-    store.set_role(project.id, make(store).annotator_id, Role.LEAD)
+    new_account(store, "Root", administrator=True)
+    bob = new_account(store, "Bob", administrator=True).annotator_id
+    store.set_role(project.id, new_account(store).annotator_id, Role.LEAD)
     for where in (project, other):
         invite(store, where, f"to {where.id}", by=bob)
     store.set_role(project.id, bob, Role.LEAD)
@@ -113,7 +101,7 @@ def test_a_name_in_an_invitation_is_the_name_of_the_account(store: Store) -> Non
 
 def test_a_link_used_under_the_name_of_an_account_says_how_its_owner_joins(store: Store) -> None:
     project = new_project(store)
-    make(store)
+    new_account(store)
     for token, name, otherwise in (
         ("any", "", "choose another one"),
         ("hers", "asha", "ask for a link without a name"),
@@ -127,7 +115,7 @@ def test_a_link_used_under_the_name_of_an_account_says_how_its_owner_joins(store
 
 def test_somebody_with_an_account_gets_the_role_but_never_a_lower_one(store: Store) -> None:
     project = new_project(store)
-    asha = make(store)
+    asha = new_account(store)
     store.invite("up", project.id, Role.CURATOR)
     store.accept_invitation("up", asha.annotator_id)
     assert store.person(asha.annotator_id).roles == {project.id: Role.CURATOR}

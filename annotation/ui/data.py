@@ -80,7 +80,7 @@ def page() -> None:
     if allows(Action.LIST_NAMES, project.id):
         name_section(store, project)
     if progress.sentences and allows(Action.EXPORT, project.id):
-        _export(store, project)
+        _export(store, project, progress)
         _snapshots(store, project)
 
 
@@ -261,7 +261,7 @@ def _list(what: str, lines: Sequence[str]) -> None:
             st.caption(f"and {len(lines) - SHOWN} more")
 
 
-def _export(store: Store, project: Project) -> None:
+def _export(store: Store, project: Project, progress: Progress) -> None:
     with st.container(border=True, key="export"):
         st.subheader("Export")
         _refused_export(store, project)
@@ -290,7 +290,7 @@ def _export(store: Store, project: Project) -> None:
         names = [snapshot.name for snapshot in current_store().snapshots(project.id)]
         state = st.selectbox("State", [_NOW, *names], key="export_state") if names else _NOW
         words = {"format": format_name, "include": ",".join(include), "split": split}
-        if mixes_splits(store, project, ExportOptions(format=format_name, split=split)):
+        if mixes_splits(progress, ExportOptions(format_name, frozenset(include), split)):
             first, second = (f"“{_SPLITS[name]}”" for name in ("train", "reserve"))
             st.caption(f"{MIXED_SPLITS[0].upper()}{MIXED_SPLITS[1:]}: for two files take {first}, then {second}.")
         query = urlencode(words if state == _NOW else {**words, "snapshot": state})

@@ -55,10 +55,11 @@ def page() -> None:
     if project is None or st.session_state.get(_MAKING_NEW):
         allow(Action.CREATE_PROJECT)
         _new_project(project)
+        archive_section(None)
     else:
         allow(Action.CHANGE_PROJECT, project.id)
         _existing_project(project)
-    archive_section(project)
+        archive_section(project)
 
 
 def _new_project(other: Project | None) -> None:
